@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The lab's commands."""
+
+import argparse
+import shlex
+import shutil
+import signal
+import sys
+from pathlib import Path
+
+from . import boot, cache, dom0, kernel, tools, xen
+from .errors import EXIT_INTERRUPTED, EXIT_UNAVAILABLE, EXIT_USAGE, LabError, UsageError
+
+DESCRIPTION = "Boots a patched Xen with a Debian dom0 under emulation and runs commands there."
+
+EXAMPLES = """\
+examples:
+  scripts/lab run -- xl info                          one command in dom0
+  scripts/lab run -- 'xl create -c /guest/plain.cfg'  one word: a shell script; boots an ordinary guest
+  scripts/lab run --share /tmp/logs -- 'casmotion record /guest/work.cfg -o /share/work.log'
+  scripts/lab run --stock -- xl info                  the same on Debian's Xen without our patches
+  scripts/lab run --xen tree/xen/xen.gz -- xl dmesg   a hypervisor that you built yourself
+  scripts/lab shell                                   a shell in dom0 (Ctrl-A x ends the machine)
+  scripts/lab build                                   fetches and builds everything, boots nothing
+
+In dom0: /guest/*.cfg are guests (plain: outside the recording cpupool; light, work, boot, idle, spin, panic, reboot:
+inside), /share is the folder given with --share, /var/log/xen/console holds what guests print.
+
+exit code of run: the command's; 69 if the lab could not be brought up, 124 if the time ran out.
+"""
+
+STAGES = ("source", "xen", "stock", "tools", "kernels", "dom0")
+
+
+def parser() -> argparse.ArgumentParser:
+    main_parser = argparse.ArgumentParser(prog="scripts/lab", description=DESCRIPTION, epilog=EXAMPLES,
+                                          formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = main_parser.add_subparsers(dest="command", required=True, metavar="run|shell|build|clean")
+
+    machine = argparse.ArgumentParser(add_help=False)
+    machine.add_argument("--stock", action="store_true", help="Xen without xen-patches/")
+    machine.add_argument("--xen", type=Path, metavar="FILE", help="use this hypervisor (xen.gz or xen) instead of building one")
+    machine.add_argument("--xen-args", default="", metavar="ARGS", help="more arguments for Xen")
+    machine.add_argument("--dom0-args", default="", metavar="ARGS", help="more arguments for dom0's kernel")
+    machine.add_argument("--mem", type=_at_least(1024), default=3072, metavar="MIB", help="memory of the machine (3072)")
+    machine.add_argument("--smp", type=_at_least(1), default=2, metavar="N", help="processors of the machine (2)")
+    machine.add_argument("--icount", action="store_true",
+                         help="virtual time counts executed instructions: repeatable numbers, one host thread")
+    machine.add_argument("--guest", choices=("amd64", "cloud", "rt"), default="amd64", help="kernel of the guests (amd64)")
+    machine.add_argument("--casmotion", type=Path, metavar="FILE", help="this program (default: the one built last)")
+    machine.add_argument("--no-casmotion", action="store_true", help="leave casmotion out of dom0")
+    machine.add_argument("--no-setup", action="store_true", help="do not run 'casmotion setup' before the command")
+    machine.add_argument("--program", type=Path, action="append", default=[], metavar="FILE",
+                         help="another program of this machine, to be found in dom0's PATH; repeatable")
+    machine.add_argument("--share", type=Path, metavar="DIR", help="folder to be seen as /share in dom0")
+    machine.add_argument("--console", type=Path, metavar="FILE", help="keep the log of Xen's and dom0's console")
+    machine.add_argument("--qemu-args", default="", metavar="ARGS", help="more arguments for the emulator")
+
+    run = commands.add_parser("run", parents=[machine], help="run a command in dom0, return its output and exit code",
+                              usage="scripts/lab run [options] -- COMMAND [ARGUMENT...]")
+    run.add_argument("--timeout", type=_at_least(1), default=600, metavar="S", help="give up after so many seconds (600)")
+    run.add_argument("words", nargs="+", metavar="COMMAND", help="one word: a shell script; several: a program and arguments")
+
+    commands.add_parser("shell", parents=[machine], help="an interactive shell in dom0", usage="scripts/lab shell [options]")
+
+    build = commands.add_parser("build", help="fetch and build, boot nothing")
+    build.add_argument("stage", nargs="?", choices=STAGES, help="only this (default: everything but stock)")
+
+    clean = commands.add_parser("clean", help="remove cached stages")
+    clean.add_argument("stage", nargs="?", help="only stages of this name, e.g. xen, tools, kernel-amd64 (default: all)")
+    return main_parser
+
+
+def _at_least(low: int):
+    def convert(text: str) -> int:
+        value = int(text)
+        if value < low:
+            raise argparse.ArgumentTypeError(f"must be at least {low}")
+        return value
+    convert.__name__ = "number"
+    return convert
+
+
+def _script(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else shlex.join(words)
+
+
+def _flavour(name: str) -> str:
+    return name if name == "amd64" else f"{name}-amd64"
+
+
+def machine_from(arguments) -> boot.Machine:
+    """Brings up every stage that the options need."""
+    if arguments.stock and arguments.xen:
+        raise UsageError("--stock and --xen contradict each other")
+    if arguments.casmotion and arguments.no_casmotion:
+        raise UsageError("--casmotion and --no-casmotion contradict each other")
+    if arguments.xen and not arguments.xen.is_file():
+        raise LabError(f"there is no hypervisor {arguments.xen}")
+    hypervisor = arguments.xen.resolve() if arguments.xen else xen.hypervisor(arguments.stock) / "xen.gz"
+    casmotion = None
+    if not arguments.no_casmotion:
+        casmotion = arguments.casmotion.resolve() if arguments.casmotion else dom0.built_casmotion()
+    initrd = dom0.initramfs(_flavour(arguments.guest), casmotion, tuple(p.resolve() for p in arguments.program))
+    return boot.Machine(
+        xen=hypervisor, kernel=kernel.fetch("amd64") / "vmlinuz", initrd=initrd, memory_mib=arguments.mem,
+        processors=arguments.smp, xen_arguments=arguments.xen_args, dom0_arguments=arguments.dom0_args,
+        icount=arguments.icount, share=arguments.share.resolve() if arguments.share else None,
+        console=arguments.console, setup=not arguments.no_setup, qemu_arguments=tuple(shlex.split(arguments.qemu_args)))
+
+
+def _shell_setup() -> str:
+    size = shutil.get_terminal_size()
+    return (f"stty rows {size.lines} cols {size.columns}\n"
+            "echo 'dom0 of the lab. Guests: /guest/*.cfg. \"exit\" powers off, Ctrl-A x ends the machine.'\n")
+
+
+def _build(stage: str | None):
+    if stage == "source":
+        print(xen.source() / "tree")
+    if stage in (None, "xen"):
+        print(xen.hypervisor() / "xen.gz")
+    if stage == "stock":
+        print(xen.hypervisor(stock=True) / "xen.gz")
+    if stage in (None, "tools"):
+        print(tools.fetch() / "root")
+    if stage in (None, "kernels"):
+        for flavour in kernel.FLAVOURS:
+            print(kernel.fetch(flavour) / "vmlinuz")
+    if stage in (None, "dom0"):
+        print(dom0.initramfs("amd64", dom0.built_casmotion()))
+
+
+def main(argv: list[str]) -> int:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the emulator is ended
+    arguments = parser().parse_args(argv)
+    try:
+        if arguments.command == "run":
+            return boot.run(machine_from(arguments), _script(arguments.words), arguments.timeout)
+        if arguments.command == "shell":
+            return boot.shell(machine_from(arguments), _shell_setup())
+        if arguments.command == "build":
+            _build(arguments.stage)
+        else:
+            print(f"lab: removed {cache.clean(arguments.stage)} stages", file=sys.stderr)
+        return 0
+    except UsageError as error:
+        print(f"lab: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    except LabError as error:
+        print(f"lab: {error}", file=sys.stderr)
+        return EXIT_UNAVAILABLE
+    except KeyboardInterrupt:
+        print("lab: interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
