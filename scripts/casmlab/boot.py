@@ -22,7 +22,7 @@ CONSOLE_TAIL_LINES = 40
 # (an unpatched Xen says that it does not know casm_pool and goes on).
 XEN_ARGUMENTS = ("console=com1 com1=115200,8n1 dom0_max_vcpus=1 dom0_vcpus_pin dom0_mem=1G,max:1G "
                  "casm_pool=384M@512M loglvl=all guest_loglvl=all")
-DOM0_ARGUMENTS = "console=hvc0 panic=1 random.trust_cpu=on"
+DOM0_ARGUMENTS = "console=hvc0 panic=1"
 
 # How far a boot came: what the console then shows. In order.
 STAGES = (
@@ -86,6 +86,8 @@ def command_line(machine: Machine, folder: Path, out_fd: int | None, err_fd: int
         "-virtfs", f"local,path={_escaped(folder / 'lab')},mount_tag=lab,security_model=none",
         "-virtfs", f"local,path={_escaped(share)},mount_tag=share,security_model=none",
         "-device", "virtio-serial-pci",
+        # Without a source of randomness each libuuid user in dom0 waits seconds for the kernel's pool.
+        "-device", "virtio-rng-pci",
     ]
     if out_fd is None or err_fd is None:
         arguments += ["-chardev", "stdio,id=shell,mux=on,signal=off", "-device", "virtconsole,chardev=shell"]

@@ -103,7 +103,7 @@ def machine_from(arguments) -> boot.Machine:
         casmotion = arguments.casmotion.resolve() if arguments.casmotion else dom0.built_casmotion()
     initrd = dom0.initramfs(_flavour(arguments.guest), casmotion, tuple(p.resolve() for p in arguments.program))
     return boot.Machine(
-        xen=hypervisor, kernel=kernel.fetch("amd64") / "vmlinuz", initrd=initrd, memory_mib=arguments.mem,
+        xen=hypervisor, kernel=kernel.fetch("amd64") / "vmlinux", initrd=initrd, memory_mib=arguments.mem,
         processors=arguments.smp, xen_arguments=arguments.xen_args, dom0_arguments=arguments.dom0_args,
         icount=arguments.icount, share=arguments.share.resolve() if arguments.share else None,
         console=arguments.console, setup=not arguments.no_setup, qemu_arguments=tuple(shlex.split(arguments.qemu_args)))
