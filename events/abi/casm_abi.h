@@ -2,7 +2,7 @@
 /*
  * Interface between the patched hypervisor and dom0: one domctl, two rings.
  *
- * Included by Xen (as public/casm.h) and by the host code, in C and C++. All integers are little-endian. Every structure's
+ * Included by Xen (as casm/casm_abi.h) and by the host code, in C and C++. All integers are little-endian. Every structure's
  * size is asserted at the end. A change of layout or meaning raises CASM_ABI_VERSION; both sides refuse another version.
  */
 #ifndef CASM_ABI_H
@@ -17,9 +17,9 @@
 /* Number of our domctl; its payload (struct casm_domctl) lies in xen_domctl.u.pad (128 bytes). */
 #define XEN_DOMCTL_casm 1100
 
-/* XENMEM_acquire_resource types (frames are owned by the recorded domain). */
-#define CASM_RESOURCE_LOG  0x0ca50000u /* Xen -> dom0 */
-#define CASM_RESOURCE_FEED 0x0ca50001u /* dom0 -> Xen, replay only */
+/* XENMEM_acquire_resource types (16 bits; frames are owned by the recorded domain). */
+#define CASM_RESOURCE_LOG  0xca50u /* Xen -> dom0 */
+#define CASM_RESOURCE_FEED 0xca51u /* dom0 -> Xen, replay only */
 
 /* Global VIRQ that says "look at the rings and the status" (VIRQ_ARCH_7). */
 #define CASM_VIRQ 23
