@@ -156,8 +156,8 @@ Status check_fields(const Record& record) {
         case CASM_CLS_END:
             if (record.kind == CASM_END_NONE || record.kind >= CASM_END_DIVERGED)
                 return out_of_range(record, "reason", record.kind, "1 to 4");
-            if (record.kind != CASM_END_SHUTDOWN && record.aux != 0)
-                return out_of_range(record, "code", record.aux, "0 unless the reason is a shutdown");
+            if (record.kind != CASM_END_SHUTDOWN && record.kind != CASM_END_CRASHED && record.aux != 0)
+                return out_of_range(record, "code", record.aux, "0 unless the guest shut down or crashed");
             if (record.blob.size() != CASM_CLASSES_MAX * sizeof(std::uint64_t))
                 return {Category::kRefuted, "end.applied has " + std::to_string(record.blob.size()) +
                                                 " bytes, must be " +

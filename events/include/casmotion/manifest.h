@@ -67,7 +67,7 @@ struct XenIdentity {
 
 struct RecordingOptions {
     std::uint64_t digest_interval = 0;   // entries between memory digests; 0: only at start and end
-    std::uint32_t check_bits = 16;       // low bits of an ENTRY's check that Xen fills in; 0 to 16
+    std::uint32_t check_bits = 16;       // top bits of the registers hash in an ENTRY's check; 0 to 16
     std::uint32_t disabled_classes = 0;  // bit n: class n was not logged (debug switch)
 
     bool operator==(const RecordingOptions&) const = default;

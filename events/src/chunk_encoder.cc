@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The encoder writes the protobuf wire format itself: the generated code walks every value twice and costs
+// several times more, and this runs while the guest waits. The reader parses with the generated code, so that
+// the two check each other.
+#include <xxhash.h>
+
+#include <cstring>
+#include <utility>
+
+#include "chunk_codec.h"
+
+namespace casmotion {
+
+namespace {
+
+constexpr std::size_t kFieldCount = kFields.size();
+
+// Longest varint of a value that comes from `place`.
+constexpr std::size_t varint_bytes_max(Place place, Encoding encoding) {
+    if (encoding == Encoding::kDelta) return 10;
+    switch (place) {
+        case Place::kKind:
+            return 2;
+        case Place::kCheck:
+            return 3;
+        case Place::kAux:
+            return 5;
+        case Place::kW0:
+        case Place::kW1:
+        case Place::kW2:
+            return 10;
+        case Place::kBlob:
+            return 2;  // its length, at most CASM_BLOB_MAX_BYTES
+    }
+    return 10;
+}
+
+inline std::uint8_t* put_varint(std::uint8_t* at, std::uint64_t value) {
+    while (value >= 0x80) {
+        *at++ = static_cast<std::uint8_t>(value | 0x80);
+        value >>= 7;
+    }
+    *at++ = static_cast<std::uint8_t>(value);
+    return at;
+}
+
+constexpr std::uint64_t zigzag(std::uint64_t value) {
+    return (value << 1) ^ (0 - (value >> 63));
+}
+
+std::size_t varint_bytes(std::uint64_t value) {
+    std::size_t bytes = 1;
+    while (value >= 0x80) {
+        value >>= 7;
+        ++bytes;
+    }
+    return bytes;
+}
+
+// A buffer whose memory is only reserved, not cleared, so that growing to the worst case costs nothing.
+class Buffer {
+  public:
+    // Makes room for `bytes`; the content is lost.
+    std::uint8_t* reserve(std::size_t bytes) {
+        if (bytes > capacity_) {
+            memory_ = std::make_unique_for_overwrite<std::uint8_t[]>(bytes);
+            capacity_ = bytes;
+        }
+        return memory_.get();
+    }
+    [[nodiscard]] std::uint8_t* begin() const { return memory_.get(); }
+
+  private:
+    std::unique_ptr<std::uint8_t[]> memory_;
+    std::size_t capacity_ = 0;
+};
+
+// Tag of a protobuf field with a number below 16.
+constexpr std::uint8_t kVarint = 0, kBytes = 2;
+constexpr std::uint8_t tag(unsigned number, std::uint8_t type) {
+    return static_cast<std::uint8_t>(number << 3 | type);
+}
+
+template <const FieldInfo& kField>
+inline void put_field(std::uint8_t*& values, std::uint8_t*& blobs, std::uint64_t& state, std::uint64_t header,
+                      const std::byte* payload) {
+    std::uint64_t value = 0;
+    if constexpr (kField.place == Place::kKind) {
+        value = (header >> 8) & 0xff;
+    } else if constexpr (kField.place == Place::kCheck || kField.place == Place::kBlob) {
+        value = (header >> 16) & 0xffff;
+    } else if constexpr (kField.place == Place::kAux) {
+        value = header >> 32;
+    } else {
+        constexpr std::size_t word =
+            static_cast<std::size_t>(kField.place) - static_cast<std::size_t>(Place::kW0);
+        std::memcpy(&value, payload + 8 * word, sizeof(value));
+    }
+
+    if constexpr (kField.encoding == Encoding::kPlain) {
+        values = put_varint(values, value);
+    } else if constexpr (kField.encoding == Encoding::kDelta) {
+        values = put_varint(values, zigzag(value - state));
+        state = value;
+    } else if constexpr (kField.encoding == Encoding::kFixed16) {
+        const auto word = static_cast<std::uint16_t>(value);
+        std::memcpy(values, &word, sizeof(word));
+        values += sizeof(word);
+        state |= value;
+    } else {
+        values = put_varint(values, value);
+        std::memcpy(blobs, payload + kLayouts[kField.cls].words * std::size_t{8}, value);
+        blobs += value;
+    }
+}
+
+// Index in kFields of the first field of class `id`.
+constexpr std::size_t first_field(std::uint8_t id) {
+    return static_cast<std::size_t>(fields_of(id).data() - kFields.data());
+}
+
+}  // namespace
+
+struct ChunkEncoder::Impl {
+    std::array<Buffer, kFieldCount> value_buffers, blob_buffers;
+    std::array<std::uint8_t*, kFieldCount> values{}, blobs{};
+    std::array<std::uint64_t, kFieldCount> state{};
+    Buffer class_buffer, out;
+
+    // Encodes the records of class kClass from `at` up to the first of another class, and returns where that
+    // is.
+    template <casm_class kClass>
+    const std::byte* put_run(const std::byte* at, const std::byte* end, std::uint8_t*& classes) {
+        constexpr std::size_t kFirst = first_field(kClass);
+        constexpr std::size_t kCount = fields_of(kClass).size();
+        constexpr RecordLayout kLayout = kLayouts[kClass];
+        // Copies that live in registers while the run is encoded.
+        std::array<std::uint8_t*, kCount> run_values, run_blobs;
+        std::array<std::uint64_t, kCount> run_state;
+        for (std::size_t i = 0; i < kCount; ++i) {
+            run_values[i] = values[kFirst + i];
+            run_blobs[i] = blobs[kFirst + i];
+            run_state[i] = state[kFirst + i];
+        }
+        std::uint8_t* cls = classes;
+        do {
+            std::uint64_t header;
+            std::memcpy(&header, at, sizeof(header));
+            *cls++ = kClass;
+            [&]<std::size_t... I>(std::index_sequence<I...>) {
+                (put_field<kFields[kFirst + I]>(run_values[I], run_blobs[I], run_state[I], header,
+                                                at + sizeof(casm_rec)),
+                 ...);
+            }
+            (std::make_index_sequence<kCount>());
+            at += sizeof(casm_rec) + kLayout.words * std::size_t{8};
+            if constexpr (kLayout.has_blob) at += (((header >> 16) & 0xffff) + 7) & ~std::uint64_t{7};
+        } while (at != end && static_cast<std::uint8_t>(*at) == kClass);
+        classes = cls;
+        for (std::size_t i = 0; i < kCount; ++i) {
+            values[kFirst + i] = run_values[i];
+            blobs[kFirst + i] = run_blobs[i];
+            state[kFirst + i] = run_state[i];
+        }
+        return at;
+    }
+
+    // Packs the 16-bit words of field `i` to as many bits as they need; returns how many that is.
+    unsigned pack_bits(std::size_t i) {
+        unsigned bits = 0;
+        while ((state[i] >> bits) != 0) ++bits;
+        if (bits == 16) return bits;
+        std::uint8_t* const begin = value_buffers[i].begin();
+        std::uint8_t* out_at = begin;  // never overtakes the words that are still to be read
+        std::uint64_t pending = 0;
+        unsigned pending_bits = 0;
+        for (const std::uint8_t* in = begin; bits != 0 && in != values[i]; in += 2) {
+            std::uint16_t word;
+            std::memcpy(&word, in, sizeof(word));
+            pending |= std::uint64_t{word} << pending_bits;
+            pending_bits += bits;
+            while (pending_bits >= 8) {
+                *out_at++ = static_cast<std::uint8_t>(pending);
+                pending >>= 8;
+                pending_bits -= 8;
+            }
+        }
+        if (pending_bits != 0) *out_at++ = static_cast<std::uint8_t>(pending);
+        values[i] = out_at;
+        return bits;
+    }
+};
+
+ChunkEncoder::ChunkEncoder() : impl_(std::make_unique<Impl>()) {}
+ChunkEncoder::~ChunkEncoder() = default;
+
+std::string_view ChunkEncoder::encode(std::span<const std::byte> ring,
+                                      const std::array<std::uint32_t, CASM_CLASSES_MAX>& class_records) {
+    Impl& impl = *impl_;
+    std::size_t records = 0;
+    for (const std::uint32_t count : class_records) records += count;
+    for (std::size_t i = 0; i < kFieldCount; ++i) {
+        const FieldInfo& field = kFields[i];
+        impl.values[i] = impl.value_buffers[i].reserve(class_records[field.cls] *
+                                                       varint_bytes_max(field.place, field.encoding));
+        impl.blobs[i] = nullptr;
+        if (field.place == Place::kBlob && class_records[field.cls] != 0)
+            impl.blobs[i] = impl.blob_buffers[i].reserve(ring.size());
+        impl.state[i] = 0;
+    }
+    std::uint8_t* classes = impl.class_buffer.reserve(records);
+
+    const std::byte* const end = ring.data() + ring.size();
+    for (const std::byte* at = ring.data(); at != end;) {
+        switch (static_cast<casm_class>(*at)) {
+#define CASM_CLASS(id, SYMBOL, ...)                             \
+    case CASM_CLS_##SYMBOL:                                     \
+        at = impl.put_run<CASM_CLS_##SYMBOL>(at, end, classes); \
+        break;
+#include "casm_taxonomy.def"
+        }
+    }
+
+    // Message Chunk: tag and length of each part in front of it. Tags are (field number << 3 | wire type).
+    std::size_t total = records + 16;
+    std::array<unsigned, kFieldCount> bits{};
+    for (std::size_t i = 0; i < kFieldCount; ++i) {
+        if (class_records[kFields[i].cls] == 0) continue;
+        if (kFields[i].encoding == Encoding::kFixed16) bits[i] = impl.pack_bits(i);
+        total += static_cast<std::size_t>(impl.values[i] - impl.value_buffers[i].begin()) + 64;
+        if (impl.blobs[i] != nullptr)
+            total += static_cast<std::size_t>(impl.blobs[i] - impl.blob_buffers[i].begin());
+    }
+    std::uint8_t* const out = impl.out.reserve(total);
+    std::uint8_t* to = out;
+    const auto put_bytes = [&to](unsigned number, const std::uint8_t* from, std::size_t bytes) {
+        *to++ = tag(number, kBytes);
+        to = put_varint(to, bytes);
+        std::memcpy(to, from, bytes);
+        to += bytes;
+    };
+    put_bytes(1, impl.class_buffer.begin(), records);
+    for (std::size_t i = 0; i < kFieldCount; ++i) {
+        const FieldInfo& field = kFields[i];
+        if (class_records[field.cls] == 0) continue;
+        const std::uint8_t* const values = impl.value_buffers[i].begin();
+        const auto value_bytes = static_cast<std::size_t>(impl.values[i] - values);
+        const std::size_t position = i - first_field(field.cls);
+        std::size_t blob_bytes = 0;
+        std::size_t column_bytes = 2 + (position != 0 ? 2 : 0) + 1 + varint_bytes(value_bytes) + value_bytes;
+        if (field.encoding == Encoding::kFixed16) column_bytes += 2;
+        if (field.encoding == Encoding::kBytes) {
+            blob_bytes = static_cast<std::size_t>(impl.blobs[i] - impl.blob_buffers[i].begin());
+            column_bytes += 1 + varint_bytes(blob_bytes) + blob_bytes;
+        }
+        *to++ = tag(2, kBytes);
+        to = put_varint(to, column_bytes);
+        *to++ = tag(1, kVarint);
+        *to++ = static_cast<std::uint8_t>(field.cls);  // class numbers and positions are below 128: one byte
+        if (position != 0) {
+            *to++ = tag(2, kVarint);
+            *to++ = static_cast<std::uint8_t>(position);
+        }
+        switch (field.encoding) {
+            case Encoding::kPlain:
+                put_bytes(3, values, value_bytes);
+                break;
+            case Encoding::kDelta:
+                put_bytes(4, values, value_bytes);
+                break;
+            case Encoding::kFixed16:
+                *to++ = tag(5, kVarint);
+                *to++ = static_cast<std::uint8_t>(bits[i]);
+                put_bytes(6, values, value_bytes);
+                break;
+            case Encoding::kBytes:
+                put_bytes(7, values, value_bytes);
+                put_bytes(8, impl.blob_buffers[i].begin(), blob_bytes);
+                break;
+        }
+    }
+    return {reinterpret_cast<const char*>(out), static_cast<std::size_t>(to - out)};
+}
+
+std::uint64_t content_digest(std::uint64_t before, std::span<const std::byte> ring) {
+    return XXH64(ring.data(), ring.size(), before);
+}
+
+}  // namespace casmotion

@@ -1,0 +1,430 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "casmotion/log_writer.h"
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <zstd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <ctime>
+#include <vector>
+
+#include "casmotion/log_reader.h"
+#include "casmotion/ring_codec.h"
+#include "casmotion/taxonomy.h"
+#include "chunk_codec.h"
+#include "crc32c.h"
+#include "file.h"
+#include "frame.h"
+#include "index.h"
+#include "sha256.h"
+
+namespace casmotion {
+
+namespace {
+
+// A chunk is closed when its records take this much in a ring; one more record may follow the last byte below
+// it.
+constexpr std::size_t kChunkTargetBytes = 1u << 20;
+static_assert(kChunkTargetBytes + CASM_REC_MAX_BYTES <= kChunkRingBytesMax);
+
+struct ContextDeleter {
+    void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
+};
+
+bool exists(const std::string& path) {
+    struct stat info;
+    return ::lstat(path.c_str(), &info) == 0;
+}
+
+// Copies the file at `source` into `folder`/`name` if it is to be embedded, and fills in its identity.
+Status take_boot_file(const BootFileSource& source, const std::string& folder, const std::string& name,
+                      BootFile& out) {
+    CASM_ASSIGN(out, identify_boot_file(source.path));
+    if (!source.embed) return {};
+    const FileDescriptor from(::open(source.path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!from.valid())
+        return {Category::kUsage, errno_status("cannot read '" + source.path + "'", errno).message()};
+    const std::string path = folder + "/" + name;
+    const FileDescriptor to(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+    if (!to.valid()) return errno_status("cannot create '" + path + "'", errno);
+    Sha256Stream hash;
+    std::vector<std::byte> buffer(1u << 18);
+    for (;;) {
+        const ssize_t got = read_some(from.get(), buffer);
+        if (got < 0)
+            return {Category::kUsage, errno_status("cannot read '" + source.path + "'", errno).message()};
+        if (got == 0) break;
+        const auto part = std::span<const std::byte>(buffer).first(static_cast<std::size_t>(got));
+        hash.update(part);
+        CASM_TRY(write_all(to.get(), part, path));
+    }
+    CASM_TRY(sync_file(to.get(), path));
+    if (hash.finish() != out.sha256)
+        return {Category::kUsage, "'" + source.path + "' changed while it was copied into the log"};
+    out.embedded = true;
+    return {};
+}
+
+// rename(2) that never replaces; for file systems without RENAME_NOREPLACE (9p) a check just before comes
+// close.
+Status rename_new(const std::string& from, const std::string& to) {
+    long done = ::syscall(SYS_renameat2, AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE);
+    if (done != 0 && (errno == EINVAL || errno == ENOSYS)) {
+        if (exists(to))
+            errno = EEXIST;
+        else
+            done = ::rename(from.c_str(), to.c_str());
+    }
+    if (done == 0) return {};
+    if (errno == EEXIST || errno == ENOTEMPTY)
+        return {Category::kUsage, "'" + to + "' was created meanwhile: the log stays in '" + from + "'"};
+    return errno_status("cannot rename '" + from + "' to '" + to + "'", errno);
+}
+
+// Removes the files that a writer makes, then the folder; anything else in it is left alone.
+Status remove_log(const std::string& folder) {
+    for (const char* name : {"manifest", "events", "index", "summary", "kernel", "ramdisk"})
+        if (::unlink((folder + "/" + name).c_str()) != 0 && errno != ENOENT)
+            return errno_status("cannot remove '" + folder + "/" + name + "'", errno);
+    if (::rmdir(folder.c_str()) != 0 && errno != ENOENT)
+        return errno_status("cannot remove '" + folder + "'", errno);
+    return {};
+}
+
+std::string parent_of(const std::string& path) {
+    const std::size_t slash = path.find_last_of('/');
+    if (slash == std::string::npos) return ".";
+    return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+std::string without_trailing_slashes(std::string path) {
+    while (path.size() > 1 && path.back() == '/') path.pop_back();
+    return path;
+}
+
+}  // namespace
+
+std::string incomplete_path(const std::string& path) {
+    return without_trailing_slashes(path) + ".incomplete";
+}
+
+struct LogWriter::Impl {
+    std::string path;    // the final name
+    std::string folder;  // where the log is now
+    Manifest manifest;
+    FileDescriptor events;
+    std::unique_ptr<ZSTD_CCtx, ContextDeleter> zstd;
+    ChunkEncoder encoder;
+    std::vector<char> stored;
+    std::vector<std::byte> scratch;
+
+    std::vector<std::byte> ring;  // records of the chunk to come; only the first ring_bytes count
+    std::size_t ring_bytes = 0;
+    std::uint32_t chunk_records = 0;
+    std::array<std::uint32_t, CASM_CLASSES_MAX> chunk_classes{};
+
+    std::vector<ChunkInfo> chunks;
+    std::uint64_t digest = 0;
+    Summary progress;
+    bool ended = false;     // END was appended
+    bool finished = false;  // index and summary are durable; only the rename is left
+    bool open = true;       // neither closed nor abandoned nor discarded
+    Status failure;         // the first failure to write; final
+
+    Status write_chunk();
+    Status accept(casm_rec header, std::size_t size_bytes);
+    Result<std::size_t> take_run(std::span<const std::byte> bytes);
+    Status finish_files(const Summary& summary);
+};
+
+Result<std::unique_ptr<LogWriter>> LogWriter::create(const std::string& path, Manifest manifest,
+                                                     const LogWriterOptions& options) {
+    auto impl = std::make_unique<Impl>();
+    impl->path = without_trailing_slashes(path);
+    impl->folder = incomplete_path(path);
+    if (path.empty()) return Status(Category::kUsage, "the name of the log is empty");
+    if (exists(impl->path))
+        return Status(Category::kUsage,
+                      "'" + impl->path + "' exists already: choose another name for the log, or remove it");
+    if (::mkdir(impl->folder.c_str(), 0777) != 0) {
+        if (errno == EEXIST)
+            return Status(Category::kUsage,
+                          "'" + impl->folder +
+                              "' exists already: another recording writes it, or one was interrupted; "
+                              "choose another name, or remove it");
+        return errno_status("cannot create folder '" + impl->folder + "'", errno);
+    }
+    manifest.format_version = kLogFormatVersion;
+    const Status made = [&]() -> Status {
+        if (options.kernel)
+            CASM_TRY(take_boot_file(*options.kernel, impl->folder, "kernel", manifest.kernel));
+        if (options.ramdisk)
+            CASM_TRY(take_boot_file(*options.ramdisk, impl->folder, "ramdisk", manifest.ramdisk.emplace()));
+        std::string payload;
+        CASM_ASSIGN(payload, serialize(manifest));
+        if (payload.size() > kManifestBytesMax)
+            return {Category::kUsage, "the manifest would have " + std::to_string(payload.size()) +
+                                          " bytes, the limit is " + std::to_string(kManifestBytesMax)};
+        CASM_TRY(
+            create_file(impl->folder + "/manifest", as_bytes(frame_file(kManifestMagic, payload)), true));
+        impl->digest = content_digest(0, as_bytes(payload));
+        const std::string events = impl->folder + "/events";
+        impl->events = FileDescriptor(::open(events.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+        if (!impl->events.valid()) return errno_status("cannot create '" + events + "'", errno);
+        return sync_directory(impl->folder);
+    }();
+    if (!made.ok()) {
+        remove_log(impl->folder).ignore();  // the first failure is the one to report
+        return made;
+    }
+    impl->zstd.reset(ZSTD_createCCtx());
+    if (!impl->zstd) return Status(Category::kInternal, "cannot create a zstd context");
+    ZSTD_CCtx_setParameter(impl->zstd.get(), ZSTD_c_compressionLevel, options.zstd_level);
+    impl->manifest = std::move(manifest);
+    impl->ring.resize(kChunkRingBytesMax);
+    return std::unique_ptr<LogWriter>(new LogWriter(std::move(impl)));
+}
+
+LogWriter::LogWriter(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+LogWriter::~LogWriter() {
+    if (impl_->open) abandon().ignore();  // who wants to know calls it himself
+}
+
+// Updates counts for a record that lies at ring[ring_bytes].
+Status LogWriter::Impl::accept(casm_rec header, std::size_t size_bytes) {
+    if (!kLayouts[header.cls].logged)
+        return {Category::kInternal,
+                "a record of class " + std::string(class_name(header.cls)) + " is never stored in a log"};
+    if (ended)
+        return {Category::kInternal,
+                "a record of class " + std::string(class_name(header.cls)) + " follows END"};
+    if (header.cls == CASM_CLS_ENTRY) ++progress.ordinals;
+    if (header.cls == CASM_CLS_END) {
+        ended = true;
+        progress.end_reason = header.kind;
+        progress.end_code = header.aux;
+    }
+    ++chunk_classes[header.cls];
+    ++progress.class_records[header.cls];
+    ++progress.records;
+    ++chunk_records;
+    progress.ring_bytes += size_bytes;
+    ring_bytes += size_bytes;
+    return {};
+}
+
+// Takes whole records from `bytes` until they end or the chunk is full; returns how many bytes.
+Result<std::size_t> LogWriter::Impl::take_run(std::span<const std::byte> bytes) {
+    std::size_t taken = 0;
+    const std::size_t start = ring_bytes;
+    Status status;
+    while (taken < bytes.size() && chunk_records < kChunkRecordsMax && ring_bytes < kChunkTargetBytes) {
+        // The bulk of a log: header only, every header word has a field, nothing to check.
+        if (static_cast<std::uint8_t>(bytes[taken]) == CASM_CLS_ENTRY && !ended) {
+            static_assert(kLayouts[CASM_CLS_ENTRY].words == 0 && !kLayouts[CASM_CLS_ENTRY].has_blob &&
+                          kLayouts[CASM_CLS_ENTRY].has_kind && kLayouts[CASM_CLS_ENTRY].has_check &&
+                          kLayouts[CASM_CLS_ENTRY].has_aux);
+            const std::size_t room_bytes = kChunkTargetBytes - ring_bytes;
+            std::size_t limit =
+                std::min<std::size_t>((bytes.size() - taken) / 8, kChunkRecordsMax - chunk_records);
+            limit = std::min(limit, (room_bytes + 7) / 8);
+            std::size_t run = 0;
+            while (run < limit && static_cast<std::uint8_t>(bytes[taken + 8 * run]) == CASM_CLS_ENTRY) ++run;
+            if (run == 0) break;  // fewer than 8 bytes are left
+            chunk_classes[CASM_CLS_ENTRY] += static_cast<std::uint32_t>(run);
+            progress.class_records[CASM_CLS_ENTRY] += run;
+            progress.ordinals += run;
+            progress.records += run;
+            chunk_records += static_cast<std::uint32_t>(run);
+            progress.ring_bytes += 8 * run;
+            ring_bytes += 8 * run;
+            taken += 8 * run;
+            continue;
+        }
+        const auto rest = bytes.subspan(taken);
+        auto size = peek_ring_size(rest);
+        if (!size.ok()) {
+            status = size.status();
+            break;
+        }
+        if (*size == 0 || *size > rest.size()) break;
+        casm_rec header;
+        std::memcpy(&header, rest.data(), sizeof(header));
+        if (kLayouts[header.cls].has_blob)
+            for (std::size_t i =
+                     sizeof(casm_rec) + kLayouts[header.cls].words * std::size_t{8} + header.check;
+                 i < *size && status.ok(); ++i)
+                if (rest[i] != std::byte{0})
+                    status = log_invalid("ring record of class " + std::string(class_name(header.cls)) +
+                                         ": padding behind the blob is not zero");
+        if (status.ok()) status = accept(header, *size);
+        if (!status.ok()) break;
+        taken += *size;
+    }
+    std::memcpy(ring.data() + start, bytes.data(), taken);
+    if (!status.ok()) return status.at("record " + std::to_string(progress.records));
+    return taken;
+}
+
+Status LogWriter::append(const Record& record) {
+    Impl& impl = *impl_;
+    impl.scratch.clear();
+    CASM_TRY(encode_ring(record, impl.scratch));
+    std::size_t taken = 0;
+    CASM_ASSIGN(taken, append_ring(impl.scratch));
+    if (taken != impl.scratch.size()) return {Category::kInternal, "a whole record was not taken"};
+    return {};
+}
+
+Result<std::size_t> LogWriter::append_ring(std::span<const std::byte> bytes) {
+    Impl& impl = *impl_;
+    if (!impl.failure.ok()) return impl.failure;
+    if (!impl.open) return Status(Category::kInternal, "the log is closed already");
+    std::size_t taken = 0;
+    for (;;) {
+        std::size_t run = 0;
+        CASM_ASSIGN(run, impl.take_run(bytes.subspan(taken)));
+        taken += run;
+        if (impl.chunk_records == kChunkRecordsMax || impl.ring_bytes >= kChunkTargetBytes)
+            CASM_TRY(impl.write_chunk());
+        else
+            return taken;
+    }
+}
+
+Status LogWriter::Impl::write_chunk() {
+    if (!failure.ok()) return failure;
+    if (chunk_records == 0) return {};
+    const auto records = std::span<const std::byte>(ring).first(ring_bytes);
+    const std::string_view raw = encoder.encode(records, chunk_classes);
+
+    ChunkInfo chunk;
+    chunk.offset = progress.events_bytes;
+    chunk.first_record = progress.records - chunk_records;
+    chunk.first_ordinal = progress.ordinals - chunk_classes[CASM_CLS_ENTRY];
+    chunk.records = chunk_records;
+    chunk.ordinals = chunk_classes[CASM_CLS_ENTRY];
+    chunk.ring_bytes = static_cast<std::uint32_t>(ring_bytes);
+    chunk.raw_bytes = static_cast<std::uint32_t>(raw.size());
+    chunk.digest_before = digest;
+    chunk.digest_after = content_digest(digest, records);
+
+    stored.resize(kChunkHeaderBytes + ZSTD_compressBound(raw.size()));
+    char* const payload = stored.data() + kChunkHeaderBytes;
+    const std::size_t compressed =
+        ZSTD_compress2(zstd.get(), payload, stored.size() - kChunkHeaderBytes, raw.data(), raw.size());
+    if (ZSTD_isError(compressed) == 0 && compressed < raw.size()) {
+        chunk.flags = kChunkFlagZstd;
+        chunk.stored_bytes = static_cast<std::uint32_t>(compressed);
+    } else {
+        std::memcpy(payload, raw.data(), raw.size());
+        chunk.stored_bytes = chunk.raw_bytes;
+    }
+    chunk.payload_crc = crc32c(std::as_bytes(std::span(payload, chunk.stored_bytes)));
+    const auto header = frame_chunk(chunk, chunks.size());
+    std::memcpy(stored.data(), header.data(), header.size());
+
+    // One write for header and payload. A part of it may reach the file when the disk is full: the reader
+    // cuts that off.
+    failure = write_all(events.get(),
+                        std::as_bytes(std::span(stored)).first(kChunkHeaderBytes + chunk.stored_bytes),
+                        folder + "/events");
+    CASM_TRY(failure);
+    progress.events_bytes += kChunkHeaderBytes + chunk.stored_bytes;
+    chunks.push_back(chunk);
+    digest = chunk.digest_after;
+    ring_bytes = 0;
+    chunk_records = 0;
+    chunk_classes = {};
+    return {};
+}
+
+Status LogWriter::flush() {
+    return impl_->write_chunk();
+}
+
+Status LogWriter::Impl::finish_files(const Summary& summary) {
+    CASM_TRY(sync_file(events.get(), folder + "/events"));
+    const std::string index = serialize_index(chunks);
+    if (index.size() > kIndexBytesMax) return {Category::kInternal, "the index is too large"};
+    CASM_TRY(create_file(folder + "/index", as_bytes(frame_file(kIndexMagic, index)), true));
+    std::string payload;
+    CASM_ASSIGN(payload, serialize(summary));
+    if (payload.size() > kSummaryBytesMax)
+        return {Category::kInternal, "the summary is too large: too many measurements"};
+    CASM_TRY(create_file(folder + "/summary", as_bytes(frame_file(kSummaryMagic, payload)), true));
+    return sync_directory(folder);
+}
+
+Status LogWriter::close(const Summary& summary) {
+    Impl& impl = *impl_;
+    if (!impl.open) return {Category::kInternal, "the log is closed already"};
+    if (!impl.failure.ok()) return impl.failure;
+    if (!impl.ended)
+        return {Category::kInternal, "the recording has no END: the log stays in '" + impl.folder + "'"};
+    if (exists(impl.path))
+        return {Category::kUsage,
+                "'" + impl.path + "' was created meanwhile: the log stays in '" + impl.folder + "'"};
+    CASM_TRY(impl.write_chunk());
+    impl.progress.chunks = impl.chunks.size();
+    impl.progress.content_digest = impl.digest;
+    impl.progress.closed_unix_s = std::time(nullptr);
+    impl.progress.measurements = summary.measurements;
+    if (!impl.finished) {
+        const Status status = impl.finish_files(impl.progress);
+        if (!status.ok()) {
+            // Not a whole log: no summary may say that it is.
+            ::unlink((impl.folder + "/summary").c_str());
+            ::unlink((impl.folder + "/index").c_str());
+            return status;
+        }
+        impl.finished = true;
+    }
+    CASM_TRY(rename_new(impl.folder, impl.path));
+    impl.folder = impl.path;
+    impl.open = false;
+    impl.events.reset();
+    return sync_directory(parent_of(impl.path));
+}
+
+Status LogWriter::abandon() {
+    Impl& impl = *impl_;
+    if (!impl.open) return {};
+    impl.open = false;
+    Status status = impl.write_chunk();
+    impl.events.reset();
+    return status;
+}
+
+Status LogWriter::discard() {
+    Impl& impl = *impl_;
+    if (!impl.open) return {Category::kInternal, "the log is closed already"};
+    impl.open = false;
+    impl.events.reset();
+    return remove_log(impl.folder);
+}
+
+const Manifest& LogWriter::manifest() const {
+    return impl_->manifest;
+}
+
+const Summary& LogWriter::progress() const {
+    return impl_->progress;
+}
+
+std::uint64_t LogWriter::size_estimate_bytes() const {
+    return impl_->progress.events_bytes + impl_->ring_bytes;
+}
+
+const std::string& LogWriter::folder() const {
+    return impl_->folder;
+}
+
+}  // namespace casmotion

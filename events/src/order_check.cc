@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "order_check.h"
+
+#include <cinttypes>
+#include <cstdio>
+
+#include "casmotion/taxonomy.h"
+
+namespace casmotion {
+
+namespace {
+
+constexpr std::uint32_t kMulticall = 13;      // __HYPERVISOR_multicall
+constexpr std::uint32_t kFastRdtsc = 0x0f31;  // detail of an ENTRY from the RDTSC fast path: exactly one TSC
+constexpr std::optional<OrderFault> kGood = std::nullopt;
+
+std::string hex(std::uint64_t value) {
+    char text[24];
+    std::snprintf(text, sizeof(text), "0x%" PRIx64, value);
+    return text;
+}
+
+std::string describe(const Record& entry) {
+    return std::string(entry_kind_name(entry.kind)) + " " + hex(entry.aux);
+}
+
+OrderFault fault(std::string reason, std::string expected = {}, std::string actual = {}) {
+    return {std::move(reason), std::move(expected), std::move(actual)};
+}
+
+}  // namespace
+
+// A RDTSC, RDMSR or CPUID: its ENTRY follows. RDTSCP reads an MSR and the TSC.
+std::optional<OrderFault> OrderCheck::value(const Record& record) {
+    if (results_ != 0 || open_call_)
+        return fault("a hypercall's output and an instruction's output in one entry");
+    unsigned& count = record.cls == CASM_CLS_TSC ? tsc_ : record.cls == CASM_CLS_MSR ? msr_ : cpuid_;
+    if (++count > 1) return fault("two " + std::string(class_name(record.cls)) + " records in one entry");
+    if (record.cls == CASM_CLS_TSC) {
+        if (record.w[0] < last_tsc_)
+            return fault("the TSC runs backwards", "at least " + std::to_string(last_tsc_),
+                         std::to_string(record.w[0]));
+        last_tsc_ = record.w[0];
+    }
+    return kGood;
+}
+
+// Memory outputs of a call, then its result; several times in a multicall; then its ENTRY.
+std::optional<OrderFault> OrderCheck::call_output(const Record& record) {
+    if (tsc_ + msr_ + cpuid_ != 0)
+        return fault("a hypercall's output and an instruction's output in one entry");
+    open_call_ = record.cls == CASM_CLS_OUTMEM;
+    if (record.cls == CASM_CLS_RESULT) {
+        ++results_;
+        last_result_ = record.kind;
+    }
+    return kGood;
+}
+
+std::optional<OrderFault> OrderCheck::entry(const Record& record) {
+    const bool values = tsc_ + msr_ + cpuid_ != 0;
+    if (values && record.kind != CASM_ENTRY_PRIVOP && record.kind != CASM_ENTRY_FORCED_CPUID)
+        return fault("the output of an emulated instruction is followed by another entry",
+                     "privop or forced_cpuid", describe(record));
+    switch (record.kind) {
+        case CASM_ENTRY_PRIVOP:
+            if (record.aux == kFastRdtsc && (tsc_ != 1 || msr_ + cpuid_ != 0))
+                return fault("a RDTSC without its tsc record, or with other outputs", "1 tsc record",
+                             std::to_string(tsc_) + " tsc, " + std::to_string(msr_ + cpuid_) + " other");
+            break;
+        case CASM_ENTRY_FORCED_CPUID:
+            if (cpuid_ != 1 || tsc_ + msr_ != 0)
+                return fault("a forced CPUID without its cpuid record, or with other outputs",
+                             "1 cpuid record",
+                             std::to_string(cpuid_) + " cpuid, " + std::to_string(tsc_ + msr_) + " other");
+            break;
+        case CASM_ENTRY_HYPERCALL:
+            if (open_call_) return fault("memory outputs of a hypercall without its result");
+            if (record.aux != kMulticall && results_ > 1)
+                return fault("more than one result of a hypercall that is no multicall", "1",
+                             std::to_string(results_));
+            if (record.aux != kMulticall && results_ == 1 && last_result_ != (record.aux & 0xff))
+                return fault("result of another hypercall", std::to_string(record.aux),
+                             std::to_string(last_result_));
+            break;
+        default:
+            break;  // an exception or a mode switch inside a multicall: the outputs belong to the hypercall's
+                    // entry
+    }
+    if (values || record.kind == CASM_ENTRY_HYPERCALL) {
+        tsc_ = msr_ = cpuid_ = results_ = 0;
+        open_call_ = false;
+    }
+    ++ordinal_;
+    last_check_ = record.check;
+    return kGood;
+}
+
+// At an injection point: no output waits for its entry.
+std::optional<OrderFault> OrderCheck::effect(const Record& record) const {
+    const std::string what(class_name(record.cls));
+    if (ordinal_ == 0) return fault(what + " before the first entry: there is no injection point yet");
+    if (tsc_ + msr_ + cpuid_ + results_ != 0 || open_call_)
+        return fault(what + " between the outputs of an entry and the entry itself");
+    return kGood;
+}
+
+std::optional<OrderFault> OrderCheck::digest(const Record& record) {
+    const std::string when(digest_when_name(record.kind));
+    if (record.w[0] != ordinal_)
+        return fault("digest (" + when + ") for another ordinal", std::to_string(ordinal_),
+                     std::to_string(record.w[0]));
+    switch (static_cast<casm_digest_when>(record.kind)) {
+        case CASM_DIGEST_START:
+            return fault("a second digest (start)");  // the first is met in next()
+        case CASM_DIGEST_PERIODIC:
+            if (auto bad = effect(record)) return bad;
+            if (options_.digest_interval == 0)
+                return fault("digest (periodic) in a recording without periodic digests");
+            if (record.w[0] - last_periodic_ < options_.digest_interval)
+                return fault(
+                    "digest (periodic) too early",
+                    "ordinal " + std::to_string(last_periodic_ + options_.digest_interval) + " or later",
+                    "ordinal " + std::to_string(record.w[0]));
+            last_periodic_ = record.w[0];
+            return kGood;
+        case CASM_DIGEST_END:
+            final_digest_ = true;
+            return kGood;
+    }
+    return fault("digest of unknown kind " + std::to_string(record.kind));
+}
+
+std::optional<OrderFault> OrderCheck::end(const Record& record) {
+    ended_ = true;
+    if (record.w[0] != ordinal_)
+        return fault("END at another ordinal than the log", std::to_string(ordinal_),
+                     std::to_string(record.w[0]));
+    const bool wants_digest = record.kind != CASM_END_DESTROYED;
+    if (wants_digest != final_digest_)
+        return fault(wants_digest ? "END without a digest (end) before it"
+                                  : "END of a destroyed domain with a digest (end) before it");
+    const unsigned bits = options_.check_bits;
+    if (ordinal_ != 0 && bits != 0 && (record.w[1] >> (64 - bits)) != last_check_)
+        return fault("END's hash is not the one of the last entry", "hash starting with " + hex(last_check_),
+                     hex(record.w[1]));
+    return kGood;
+}
+
+std::optional<OrderFault> OrderCheck::next(const Record& record) {
+    const std::uint64_t index = records_++;
+    const std::uint8_t before = before_;
+    before_ = record.cls;
+    if (ended_) return fault("a record after END");
+    if (index == 0) {
+        if (record.cls != CASM_CLS_INIT)
+            return fault("the log does not start with INIT", "init", std::string(class_name(record.cls)));
+        return kGood;
+    }
+    if (index == 1) {
+        if (record.cls != CASM_CLS_DIGEST || record.kind != CASM_DIGEST_START)
+            return fault("INIT is not followed by digest (start)", "digest start",
+                         std::string(class_name(record.cls)));
+        if (record.w[0] != 0)
+            return fault("digest (start) at another ordinal", "0", std::to_string(record.w[0]));
+        return kGood;
+    }
+    if (final_digest_ && record.cls != CASM_CLS_END)
+        return fault("digest (end) is not followed by END", "end", std::string(class_name(record.cls)));
+    if (before == CASM_CLS_OUTMEM && record.cls == CASM_CLS_ENTRY)
+        return fault("memory outputs of a hypercall without its result", "outmem or result",
+                     "entry " + describe(record));
+    switch (static_cast<casm_class>(record.cls)) {
+        case CASM_CLS_ENTRY:
+            return entry(record);
+        case CASM_CLS_TSC:
+        case CASM_CLS_MSR:
+        case CASM_CLS_CPUID:
+            return value(record);
+        case CASM_CLS_RESULT:
+        case CASM_CLS_OUTMEM:
+            return call_output(record);
+        case CASM_CLS_EVTCHN:
+        case CASM_CLS_RING:
+            return effect(record);
+        case CASM_CLS_INIT:
+            return fault("a second INIT");
+        case CASM_CLS_DIGEST:
+            return digest(record);
+        case CASM_CLS_END:
+            return end(record);
+        case CASM_CLS_CONSOLE:
+            return fault("a record of class console is never stored in a log");
+    }
+    return fault("a record of unknown class " + std::to_string(record.cls));
+}
+
+std::optional<OrderFault> OrderCheck::finish() const {
+    if (records_ == 0) return fault("the log has no records");
+    if (!ended_) return fault("the log does not end with END", "end", std::string(class_name(before_)));
+    return kGood;
+}
+
+}  // namespace casmotion

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The order of records that a hypervisor can produce, as a small state machine (docs/log-format.md, "Order of
+// records").
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "casmotion/manifest.h"
+#include "casmotion/record.h"
+
+namespace casmotion {
+
+// Why a record cannot be where it is.
+struct OrderFault {
+    std::string reason;
+    std::string expected, actual;  // may be empty
+};
+
+// Feed all records in order; stop at the first fault.
+class OrderCheck {
+  public:
+    explicit OrderCheck(const RecordingOptions& options) : options_(options) {}
+
+    [[nodiscard]] std::optional<OrderFault> next(const Record& record);
+
+    // After the last record of a log that was not cut.
+    [[nodiscard]] std::optional<OrderFault> finish() const;
+
+  private:
+    [[nodiscard]] std::optional<OrderFault> entry(const Record& record);
+    [[nodiscard]] std::optional<OrderFault> value(const Record& record);
+    [[nodiscard]] std::optional<OrderFault> call_output(const Record& record);
+    [[nodiscard]] std::optional<OrderFault> effect(const Record& record) const;
+    [[nodiscard]] std::optional<OrderFault> digest(const Record& record);
+    [[nodiscard]] std::optional<OrderFault> end(const Record& record);
+
+    RecordingOptions options_;
+    std::uint64_t records_ = 0;
+    std::uint64_t ordinal_ = 0;     // ENTRY records so far
+    std::uint16_t last_check_ = 0;  // of the last ENTRY
+    std::uint64_t last_tsc_ = 0;
+    std::uint64_t last_periodic_ = 0;  // ordinal of the last periodic digest, or 0
+    std::uint8_t before_ = 0;          // class of the record before; 0: none
+    bool final_digest_ = false;
+    bool ended_ = false;
+
+    // Outputs of the entry to come: its ENTRY record follows them.
+    unsigned tsc_ = 0, msr_ = 0, cpuid_ = 0, results_ = 0;
+    std::uint8_t last_result_ = 0;  // hypercall number
+    bool open_call_ = false;        // OUTMEM without its RESULT yet
+};
+
+}  // namespace casmotion
