@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "base/failures.h"
+#include "base/host_text.h"
+#include "base/version.h"
+#include "cli/command.h"
+#include "cli/common.h"
+#include "report/session_report.h"
+#include "session/record_session.h"
+
+namespace casmotion {
+namespace {
+
+class RecordCommand final : public Command {
+  public:
+    explicit RecordCommand(CLI::App& app) {
+        app.add_option("target", request_.target, "domain id or name of a paused domain, or an xl.cfg file")
+            ->required()
+            ->type_name("DOMAIN|CFG");
+        app.add_option("-o,--output", request_.log_path, "where the log goes (a new folder)")
+            ->required()
+            ->type_name("LOG");
+        app.add_flag("--by-hash", request_.by_hash,
+                     "leave kernel and ramdisk out of the log, keep their SHA-256 only");
+        app.add_option("--for", for_, "stop after that many seconds; the guest goes on")
+            ->type_name("SECONDS");
+        app.add_option("--max-log", max_log_, "stop when the events take that much; the guest goes on")
+            ->type_name("SIZE");
+        app.add_option("--digest-interval", request_.digest_interval,
+                       "entries between digests of the guest's memory (default 0: only at start and end)")
+            ->type_name("N");
+        app.add_option("--ring", ring_, "size of the log ring, a power of two from 64K to 64M (default 4M)")
+            ->type_name("SIZE");
+        app.add_flag("--account", request_.account, "measure cycles per cause in Xen (slower)");
+        app.add_flag("--keep", request_.keep, "with CFG: do not destroy the domain when its guest ended");
+        app.add_option("--disable-class", disabled_,
+                       "do not log this class (for tests: the log will not replay)")
+            ->type_name("NAME")
+            ->group("Debugging");
+        app.add_flag("--json", json_, "print the result as JSON on stdout");
+        app.footer(
+            "Examples:\n"
+            "  casmotion record guest.cfg -o boot.log            create the guest, record until it ends\n"
+            "  xl create -p guest.cfg && casmotion record guest -o boot.log --for 60\n"
+            "\n"
+            "^C stops the recording in an orderly way: the log is closed and the guest goes on. The log is "
+            "LOG.incomplete\n"
+            "while it is written. Exit codes: 0 the log is complete, 2 usage, 65 the log has no end, 69 the "
+            "host lacks\n"
+            "something, 70 internal.");
+    }
+
+    Status run(const GlobalOptions& global) override {
+        if (!for_.empty()) {
+            CASM_ASSIGN(request_.limits.duration_ns, seconds_option("--for", for_));
+        }
+        if (!max_log_.empty()) {
+            CASM_ASSIGN(request_.limits.log_bytes, size_option("--max-log", max_log_));
+        }
+        if (!ring_.empty()) {
+            CASM_ASSIGN(const uint64_t bytes, size_option("--ring", ring_));
+            CASM_ASSIGN(request_.ring, check_ring_size(bytes));
+        }
+        CASM_ASSIGN(request_.disable, classes_option(disabled_));
+        request_.tool_version = kVersion;
+        CASM_TRY(check_log_target(request_.log_path));
+
+        CASM_ASSIGN(const std::unique_ptr<XenHost> host, XenHost::open(global));
+        const SessionHost session = host->session();
+        CASM_ASSIGN(const RecordReport report, record(session, request_));
+        session.progress.notice(to_text(report));
+        if (json_) CASM_TRY(write_stdout(json_text(to_json(report))));
+        return verdict_of(report);
+    }
+
+  private:
+    RecordRequest request_;
+    std::string for_, max_log_, ring_;
+    std::vector<std::string> disabled_;
+    bool json_ = false;
+};
+
+}  // namespace
+
+DeclaredCommand declare_record(CLI::App& parent) {
+    CLI::App* app = parent.add_subcommand("record", "Record a PV guest from its first instruction");
+    return {app, std::make_unique<RecordCommand>(*app)};
+}
+
+}  // namespace casmotion

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <optional>
+#include <string>
+
+#include "base/host_text.h"
+#include "cli/command.h"
+#include "cli/common.h"
+#include "session/setup.h"
+
+namespace casmotion {
+namespace {
+
+class SetupCommand final : public Command {
+  public:
+    explicit SetupCommand(CLI::App& app) {
+        app.add_option("--cpu", cpu_,
+                       "CPU for the recording cpupool; must be in no pool (default: the last free one)")
+            ->type_name("N");
+        app.footer(
+            "Examples:\n"
+            "  xl cpupool-cpu-remove Pool-0 3 && casmotion setup    gives CPU 3 to recordings\n"
+            "  casmotion setup                                      again: says what is there\n"
+            "\n"
+            "To be run once after each boot of the host. Exit codes: 0, 2 usage, 69 the host lacks "
+            "something.");
+    }
+
+    Status run(const GlobalOptions& global) override {
+        CASM_ASSIGN(const std::unique_ptr<XenHost> host, XenHost::open(global));
+        const SessionHost session = host->session();
+        CASM_ASSIGN(const std::string line, set_up(session.hypervisor, session.toolstack,
+                                                   cpu_ ? std::optional<CpuId>(CpuId{*cpu_}) : std::nullopt));
+        return write_stdout("setup: " + line + "\n");
+    }
+
+  private:
+    std::optional<uint32_t> cpu_;
+};
+
+}  // namespace
+
+DeclaredCommand declare_setup(CLI::App& parent) {
+    CLI::App* app = parent.add_subcommand("setup", "Make the recording cpupool and register it with Xen");
+    return {app, std::make_unique<SetupCommand>(*app)};
+}
+
+}  // namespace casmotion

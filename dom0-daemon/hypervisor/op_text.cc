@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "hypervisor/op_text.h"
+
+#include <cerrno>
+
+#include "base/failures.h"
+#include "base/host_text.h"
+
+namespace casmotion {
+
+Status op_failure(std::string_view what, DomId domain, OpResult result) {
+    const std::string prefix =
+        "cannot " + std::string(what) + " domain " + std::to_string(domain.value) + ": ";
+    switch (result.error) {
+        case ESRCH:
+            return usage_error(prefix + "it does not exist any more");
+        case EBUSY:
+            return usage_error(prefix + "it ran already, or is being recorded or replayed");
+        case EPERM:
+        case EACCES:
+            return host_lacks(prefix + "not permitted (run as root in dom0)");
+        case ENOMEM:
+            return host_lacks(prefix + "Xen is out of memory (a smaller --ring needs less)");
+        case ENOSYS:
+        case EOPNOTSUPP:
+            return host_lacks(prefix +
+                              "this Xen does not have CASMotion's patches, or the domain is not in its pool");
+        default:
+            return internal_error(prefix + error_text(result.error));
+    }
+}
+
+}  // namespace casmotion

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "session/host_check.h"
+
+#include <cerrno>
+#include <string>
+
+#include "base/failures.h"
+#include "base/host_text.h"
+
+namespace casmotion {
+
+Result<HostInfo> require_patched_xen(Hypervisor& hypervisor) {
+    HostInfo host;
+    const OpResult result = hypervisor.host_info(host);
+    if (result.error == EPERM)
+        return host_lacks("Xen does not let this domain control others: run casmotion as root in dom0");
+    if (!result.ok())
+        return host_lacks("the running Xen does not have CASMotion's patches (it answers: " +
+                          error_text(result.error) + "); boot the patched hypervisor");
+    if (host.abi != CASM_ABI_VERSION)
+        return host_lacks("the running Xen speaks version " + std::to_string(host.abi) +
+                          " of CASMotion's interface, this program version " +
+                          std::to_string(CASM_ABI_VERSION) + ": use parts of one release");
+    if (host.pool_frames == 0)
+        return host_lacks(
+            "Xen reserved no memory pool for recording: add casm_pool= to its command line and reboot");
+    return host;
+}
+
+Result<HostInfo> require_recording_host(Hypervisor& hypervisor) {
+    CASM_ASSIGN(HostInfo host, require_patched_xen(hypervisor));
+    if (host.cpupool < 0) return host_lacks("no recording cpupool is registered: run 'casmotion setup' once");
+    return host;
+}
+
+Status require_room(const HostInfo& host, uint64_t memory_bytes) {
+    if (host.user_domid >= 0)
+        return host_lacks("the memory pool is in use by domain " + std::to_string(host.user_domid) +
+                          ": one domain at a time; destroy it first ('xl destroy " +
+                          std::to_string(host.user_domid) + "')");
+    if (memory_bytes > host.guest_frames_max * kFrameBytes)
+        return host_lacks("the memory pool is too small: the guest needs " + size_text(memory_bytes) +
+                          ", the pool holds guests up to " + size_text(host.guest_frames_max * kFrameBytes) +
+                          "; enlarge casm_pool= on Xen's command line");
+    return {};
+}
+
+}  // namespace casmotion

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// `casmotion record` without the command line: finds or creates the domain, checks it, starts the recording,
+// runs it, closes the log, and leaves nothing behind when something fails.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "base/clock.h"
+#include "base/ids.h"
+#include "base/progress.h"
+#include "base/stop_signal.h"
+#include "casmotion/manifest.h"
+#include "casmotion/status.h"
+#include "hypervisor/hypervisor.h"
+#include "session/recorder.h"
+#include "toolstack/toolstack.h"
+
+namespace casmotion {
+
+inline constexpr uint64_t kDefaultLogRingBytes = 4u << 20;
+inline constexpr uint64_t kDefaultFeedRingBytes = 4u << 20;
+
+struct RecordRequest {
+    std::string target;  ///< domain id, domain name, or path of an xl.cfg file
+    std::string log_path;
+    bool by_hash = false;  ///< leave kernel and ramdisk out of the log
+    RecordLimits limits;
+    uint64_t digest_interval = 0;  ///< entries between memory digests, 0: only start and end
+    RingBytes ring{kDefaultLogRingBytes};
+    bool account = false;
+    uint32_t disable = 0;  ///< classes (as bits) whose hook is switched off, for tests
+    bool keep = false;     ///< do not destroy a domain that we created when its guest ended
+    std::string tool_version;
+};
+
+struct RecordReport {
+    RecordOutcome outcome;
+    Summary summary;       ///< counts as written
+    std::string log_path;  ///< where the log is now; ends in .incomplete if it has no END
+    bool closed = false;   ///< the log is under its final name
+    std::string guest_name;
+    DomId domain;
+    bool domain_left = false;  ///< the domain still exists
+};
+
+/// The parts of the host that a session uses; all must outlive the call.
+struct SessionHost {
+    Hypervisor& hypervisor;
+    Toolstack& toolstack;
+    Clock& clock;
+    const StopSignal& stop;
+    Progress& progress;
+};
+
+/// Is nothing in the way of writing a log at `path`? Usage error (2): exists, or its folder does not; host
+/// lacks (69): not writable. To be asked before anything is started.
+Status check_log_target(const std::string& path);
+
+/// A data size that Xen takes for a ring. Usage error (2) otherwise.
+Result<RingBytes> check_ring_size(uint64_t bytes);
+
+/// Records until the end. A report also for a log that had to stay incomplete; its `closed` says so.
+Result<RecordReport> record(const SessionHost& host, const RecordRequest& request);
+
+}  // namespace casmotion

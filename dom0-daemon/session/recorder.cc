@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "session/recorder.h"
+
+#include <cerrno>
+#include <span>
+
+#include "base/failures.h"
+#include "base/host_text.h"
+
+namespace casmotion {
+namespace {
+
+/// Bytes moved per step: large enough that the cost per step vanishes, small enough to stay in the L2 cache.
+constexpr size_t kBatchBytes = 128u << 10;
+static_assert(kBatchBytes >= CASM_REC_MAX_BYTES);
+
+/// Safety net when no notification comes (lost, or the VIRQ could not be bound).
+constexpr std::chrono::milliseconds kPoll{100};
+
+constexpr uint64_t kStatusIntervalNs = kNsPerSecond;
+constexpr uint64_t kFlushIntervalNs = kNsPerSecond;
+constexpr uint64_t kPatienceNs = 5 * kNsPerSecond;
+
+}  // namespace
+
+Recorder::Recorder(Hypervisor& hypervisor, DomId domain, RingReader& ring, LogWriter& writer, Clock& clock,
+                   const StopSignal& stop, Progress& progress)
+    : hypervisor_(hypervisor),
+      domain_(domain),
+      ring_(ring),
+      writer_(writer),
+      clock_(clock),
+      stop_(stop),
+      progress_(progress),
+      batch_(kBatchBytes) {}
+
+Result<RecordOutcome> Recorder::run(const RecordLimits& limits) {
+    started_ns_ = last_flush_ns_ = last_status_ns_ = clock_.now_ns();
+    for (;;) {
+        const bool eof = ring_.eof();  // before the drain: what was published before eof is then drained
+        if (Status status = drain(); !status.ok()) {
+            (void)hypervisor_.stop(domain_);  // the guest goes on unrecorded; nobody reads its ring any more
+            return status;
+        }
+        if (writer_.progress().end_reason != CASM_END_NONE) {
+            outcome_.has_end_record = true;
+            break;
+        }
+        if (eof || vanished_) {
+            outcome_.end = RecordEnd::kVanished;
+            break;
+        }
+        look_at_status();
+        if (vanished_) continue;  // one more drain: Xen may have written while the domain died
+        apply_limits(limits);
+        if (stop_.requests() > 1) break;
+        show_progress();
+        if (!was_pressed_) hypervisor_.wait(kPoll);
+    }
+    progress_.clear();
+    casm_status final_status;
+    if (hypervisor_.status(domain_, final_status).ok()) {
+        outcome_.status = final_status;
+        outcome_.status_known = true;
+    }
+    outcome_.duration_ns = clock_.now_ns() - started_ns_;
+    return outcome_;
+}
+
+Status Recorder::drain() {
+    ++outcome_.drains;
+    was_pressed_ = false;
+    CASM_ASSIGN(uint64_t unread, ring_.available());
+    if (unread == 0) return {};
+    // Xen lets the vCPU wait when the free room is under the most that one entry can produce. A quarter of
+    // the ring is far below any ring in which that can happen, so a kick is never missed; a kick too many
+    // costs one hypercall.
+    was_pressed_ = unread > ring_.size_bytes() / 4;
+    while (unread > 0) {
+        CASM_ASSIGN(const size_t copied, ring_.peek(batch_));
+        CASM_ASSIGN(const size_t taken,
+                    writer_.append_ring(std::span<const std::byte>(batch_).first(copied)));
+        if (taken == 0) return internal_error("Xen published a part of a record");
+        ring_.consume(taken);
+        unread -= taken < unread ? taken : unread;
+    }
+    if (was_pressed_) {
+        ++outcome_.kicks;
+        if (hypervisor_.kick(domain_).error == ESRCH) vanished_ = true;
+    }
+    return {};
+}
+
+void Recorder::look_at_status() {
+    const uint64_t now = clock_.now_ns();
+    if (now - last_flush_ns_ >= kFlushIntervalNs) {
+        last_flush_ns_ = now;
+        writer_.flush().ignore();  // a failure comes back from the next append or from close
+    }
+    if (now - last_status_ns_ < kStatusIntervalNs) return;
+    last_status_ns_ = now;
+    casm_status status;
+    const OpResult result = hypervisor_.status(domain_, status);
+    if (result.error == ESRCH) {
+        vanished_ = true;
+    } else if (result.ok()) {
+        outcome_.status = status;
+        outcome_.status_known = true;
+        // A vCPU that waits for room although there is some would wait for ever; the kick costs nothing.
+        (void)hypervisor_.kick(domain_);
+    }
+}
+
+void Recorder::apply_limits(const RecordLimits& limits) {
+    const uint64_t now = clock_.now_ns();
+    if (stop_requested_ns_ != 0) {
+        if (!patience_notice_shown_ && now - stop_requested_ns_ > kPatienceNs) {
+            patience_notice_shown_ = true;
+            progress_.notice(
+                "record: waiting for the guest to enter Xen (is it paused?); ^C again to give up");
+        }
+        return;
+    }
+    if (stop_.requests() > 0) {
+        request_stop(RecordEnd::kInterrupt);
+    } else if (limits.duration_ns && now - started_ns_ >= *limits.duration_ns) {
+        request_stop(RecordEnd::kDuration);
+    } else if (limits.log_bytes && writer_.size_estimate_bytes() >= *limits.log_bytes) {
+        request_stop(RecordEnd::kLogSize);
+    }
+}
+
+void Recorder::request_stop(RecordEnd why) {
+    // A guest that ends by itself in the same moment wins: its END comes first, and says so.
+    stop_requested_ns_ = clock_.now_ns() | 1;
+    outcome_.end = why;
+    if (hypervisor_.stop(domain_).error == ESRCH) vanished_ = true;
+}
+
+void Recorder::show_progress() {
+    if (!progress_.due()) return;
+    const Summary& counts = writer_.progress();
+    progress_.show("record: " + seconds_text(clock_.now_ns() - started_ns_) + ", " +
+                   with_thousands(counts.ordinals) + " entries, " + with_thousands(counts.records) +
+                   " records, " + size_text(writer_.size_estimate_bytes()));
+}
+
+}  // namespace casmotion

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "session/replay_session.h"
+
+#include <memory>
+#include <utility>
+
+#include "base/cpu_info.h"
+#include "base/failures.h"
+#include "base/host_text.h"
+#include "hypervisor/op_text.h"
+#include "rings/ring_reader.h"
+#include "rings/ring_writer.h"
+#include "session/boot_files.h"
+#include "session/host_check.h"
+
+namespace casmotion {
+namespace {
+
+/// The guest sees machine frame numbers, so its memory must lie where it lay.
+Status check_pool_place(const HostInfo& host, const Manifest& manifest) {
+    if (manifest.pool_first_mfn == host.pool_first_mfn) return {};
+    return host_lacks("the log was recorded in a memory pool that begins at " +
+                      hex_text(manifest.pool_first_mfn * kFrameBytes) + ", this host's begins at " +
+                      hex_text(host.pool_first_mfn * kFrameBytes) +
+                      ": boot Xen with the same casm_pool= as the recording host");
+}
+
+void compare(std::vector<std::string>& out, const char* what, const std::string& recorded,
+             const std::string& here) {
+    if (recorded != here && !recorded.empty())
+        out.push_back(std::string(what) + ": recorded with " + printable(recorded) + ", this host has " +
+                      printable(here));
+}
+
+/// Not refused: a difference may not matter to this guest, and the replay checks itself. Shown when it
+/// diverges.
+std::vector<std::string> host_differences(const SessionHost& host, const HostInfo& info, DomId domain,
+                                          const Manifest& manifest) {
+    std::vector<std::string> out;
+    const XenIdentity xen = host.toolstack.xen_identity();
+    compare(out, "Xen", manifest.xen.version, xen.version);
+    compare(out, "Xen build id", manifest.xen.build_id, xen.build_id);
+    const CpuIdentity cpu = read_cpu_info();
+    compare(out, "CPU", manifest.cpu.model_name, cpu.model_name);
+    if (manifest.pool_frames != info.pool_frames)
+        out.push_back("memory pool: recorded with " + with_thousands(manifest.pool_frames) +
+                      " frames, this host has " + with_thousands(info.pool_frames));
+    std::string policy;
+    if (!manifest.cpu.policy.empty() && host.hypervisor.cpu_policy(domain, policy).ok() &&
+        policy != manifest.cpu.policy)
+        out.push_back("the guest's CPU policy is another than when it was recorded");
+    return out;
+}
+
+}  // namespace
+
+Result<ReplayReport> replay(const SessionHost& host, LogReader& reader, const ReplayRequest& request,
+                            const ConsoleSink& console) {
+    const Manifest& manifest = reader.manifest();
+    CASM_TRY(reader.seek(RecordIndex{0}));
+    CASM_ASSIGN(const HostInfo info, require_recording_host(host.hypervisor));
+    CASM_TRY(check_pool_place(info, manifest));
+    CASM_TRY(require_room(info, manifest.guest.memory_kib * 1024));
+    CASM_ASSIGN(const BootFiles files, open_boot_files(reader, request.kernel, request.ramdisk));
+
+    RebuildOptions rebuild;
+    rebuild.name = manifest.guest.name + "-replay";
+    rebuild.cpupool = CpupoolId{static_cast<uint32_t>(info.cpupool)};
+    rebuild.kernel_path = files.kernel.path();
+    rebuild.ramdisk_path = files.ramdisk.path();
+    CASM_ASSIGN(const DomId domain, host.toolstack.rebuild(manifest.guest.config_json, rebuild));
+    OwnedDomain owned(host.toolstack, domain);
+    if (host.stop.requests() > 0)
+        return Status(Category::kInconclusive, "interrupted before the replay began");
+
+    if (const OpResult result = host.hypervisor.attach(domain, request.log_ring, request.feed_ring);
+        !result.ok())
+        return op_failure("allocate the rings of", domain, result);
+    Attachment attachment(host.hypervisor, domain);
+    CASM_ASSIGN(std::unique_ptr<RingMapping> log_mapping,
+                host.hypervisor.map_ring(domain, RingKind::kLog, request.log_ring));
+    CASM_ASSIGN(std::unique_ptr<RingMapping> feed_mapping,
+                host.hypervisor.map_ring(domain, RingKind::kFeed, request.feed_ring));
+    CASM_ASSIGN(RingReader log_ring, RingReader::open(log_mapping->base(), request.log_ring));
+    CASM_ASSIGN(RingWriter feed_ring, RingWriter::open(feed_mapping->base(), request.feed_ring));
+
+    ReplayReport report;
+    report.domain = domain;
+    report.host_differences = host_differences(host, info, domain, manifest);
+    Replayer replayer(host.hypervisor, domain, log_ring, feed_ring, reader, host.clock, host.stop,
+                      host.progress, console);
+    CASM_TRY(replayer.prefill());
+    CASM_ASSIGN(const std::optional<ReplayOutcome> at_start, replayer.start());
+    if (at_start) {
+        report.outcome = *at_start;
+    } else {
+        CASM_TRY(host.toolstack.unpause(domain));
+        CASM_ASSIGN(report.outcome, replayer.run(request.stall_limit_ns));
+    }
+    if (request.keep && report.outcome.end != ReplayEnd::kVanished) {
+        owned.keep();
+        report.domain_left = true;
+    }
+    // Mappings go first, then the rings, then the domain: the reverse of the order above.
+    return report;
+}
+
+}  // namespace casmotion

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "toolstack/xl_create.h"
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <memory>
+#include <utility>
+#include <vector>
+
+extern "C" {
+#include <libxlutil.h>
+}
+
+#include "base/failures.h"
+#include "base/host_text.h"
+
+extern char** environ;
+
+namespace casmotion {
+namespace {
+
+/// The last line of xl's output that says something; xl prints causes first and "failed" lines after them, so
+/// the first "error" line is preferred.
+std::string last_words(const std::string& output) {
+    std::string first_error;
+    std::string last;
+    size_t begin = 0;
+    while (begin < output.size()) {
+        size_t end = output.find('\n', begin);
+        if (end == std::string::npos) end = output.size();
+        std::string line = output.substr(begin, end - begin);
+        begin = end + 1;
+        if (line.empty()) continue;
+        if (first_error.empty() && line.find("error") != std::string::npos) first_error = line;
+        last = std::move(line);
+    }
+    return printable(first_error.empty() ? last : first_error);
+}
+
+struct ConfigCloser {
+    void operator()(XLU_Config* config) const { xlu_cfg_destroy(config); }
+};
+
+struct FileCloser {
+    void operator()(FILE* file) const { std::fclose(file); }
+};
+
+}  // namespace
+
+Status xl_create_paused(const std::string& cfg_path, const std::string& pool_name) {
+    int pipe_ends[2];
+    if (pipe2(pipe_ends, O_CLOEXEC) != 0) return errno_status("pipe for xl", errno);
+
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_adddup2(&actions, pipe_ends[1], STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, pipe_ends[1], STDERR_FILENO);
+
+    // Assignments on the command line come after those of the file, and the last one wins.
+    std::vector<std::string> words = {
+        "xl", "create", "-p", "-q", "-e", cfg_path, "pool=\"" + pool_name + "\""};
+    std::vector<char*> arguments;
+    arguments.reserve(words.size() + 1);
+    for (std::string& word : words) arguments.push_back(word.data());
+    arguments.push_back(nullptr);
+
+    pid_t child = -1;
+    const int spawn_error = posix_spawnp(&child, "xl", &actions, nullptr, arguments.data(), environ);
+    posix_spawn_file_actions_destroy(&actions);
+    close(pipe_ends[1]);
+    if (spawn_error != 0) {
+        close(pipe_ends[0]);
+        return host_lacks("cannot run xl: " + error_text(spawn_error) + " (install xen-utils)");
+    }
+
+    std::string output;
+    char buffer[4096];
+    for (;;) {
+        const ssize_t got = read(pipe_ends[0], buffer, sizeof(buffer));
+        if (got > 0) {
+            output.append(buffer, static_cast<size_t>(got));
+        } else if (got == 0 || errno != EINTR) {
+            break;
+        }
+    }
+    close(pipe_ends[0]);
+
+    int wait_status = 0;
+    while (waitpid(child, &wait_status, 0) < 0) {
+        if (errno != EINTR) return errno_status("waiting for xl", errno);
+    }
+    if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0) return {};
+    const std::string words_of_xl = last_words(output);
+    return usage_error("xl create failed for " + cfg_path + ": " +
+                       (words_of_xl.empty() ? "no message from xl" : words_of_xl));
+}
+
+Result<std::string> domain_name_in_cfg(const std::string& cfg_path) {
+    char* report_text = nullptr;
+    size_t report_size = 0;
+    std::unique_ptr<FILE, FileCloser> report(open_memstream(&report_text, &report_size));
+    if (!report) return internal_error("out of memory");
+    std::string problem;
+    std::string name;
+    {
+        std::unique_ptr<XLU_Config, ConfigCloser> config(xlu_cfg_init(report.get(), cfg_path.c_str()));
+        if (!config) return internal_error("out of memory");
+        const int error = xlu_cfg_readfile(config.get(), cfg_path.c_str());
+        const char* value = nullptr;
+        if (error != 0) {
+            std::fflush(report.get());
+            problem = error_text(error);
+            // libxlutil reports the line of a syntax error, and repeats the text of an errno.
+            if (error == EINVAL && report_size > 0)
+                problem = last_words(std::string(report_text, report_size));
+        } else if (xlu_cfg_get_string(config.get(), "name", &value, 1) != 0 || value == nullptr ||
+                   *value == '\0') {
+            problem = "it gives the domain no name (name = \"...\")";
+        } else {
+            name = value;
+        }
+    }
+    report.reset();
+    free(report_text);
+    if (!problem.empty()) return usage_error(cfg_path + ": " + problem);
+    return name;
+}
+
+}  // namespace casmotion
