@@ -5,6 +5,7 @@ import ctypes
 import dataclasses
 import gzip
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -60,10 +61,20 @@ def stage_reached(console: str) -> str:
     return reached
 
 
+# What explains the end of a boot: in Xen's, the kernel's and our init's words, the first that occurs.
+_REASONS = (
+    re.compile(r"casm-lab: failed: (.+)"),
+    re.compile(r"\(XEN\) Panic on CPU \d+:\s*\(XEN\) (.+)"),
+    re.compile(r"Kernel panic - not syncing: (.+)"),
+    re.compile(r"\(XEN\) Hardware Dom\d+ (crashed.*)"),
+)
+
+
 def failure_reason(console: str) -> str | None:
-    """What dom0's init complained about, if it did."""
-    marks = [line.partition("casm-lab: failed: ")[2] for line in console.splitlines() if "casm-lab: failed: " in line]
-    return marks[-1].strip() if marks else None
+    """Why the machine went down, if its console says so."""
+    text = console.replace("\r", "")
+    found = next((match for pattern in _REASONS if (match := pattern.search(text))), None)
+    return found[0].replace("\n(XEN)", "").strip() if found else None
 
 
 def tail(console: str) -> str:
@@ -219,7 +230,8 @@ def _outcome(machine: Machine, folder: Path, returncode: int, timed_out: bool, t
         return EXIT_TIMEOUT
     emulator = (folder / "qemu.log").read_text(errors="replace").strip()
     detail = failure_reason(console) or (emulator.splitlines()[-1] if emulator else f"emulator ended with {returncode}")
-    raise LabError(f"boot failed, stage reached: {stage}: {detail}; console (all of it: {where}):\n{tail(console)}")
+    what = "the machine went down under the command" if stage == STAGES[-1][0] else f"boot failed, stage reached: {stage}"
+    raise LabError(f"{what}: {detail}; console (all of it: {where}):\n{tail(console)}")
 
 
 def _keep(console: str, machine: Machine) -> Path:

@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -117,16 +118,14 @@ def stages(cache: Path, step: str | None = None) -> list[Path]:
     """Complete stages, of one step or of all."""
     if not cache.is_dir():
         return []
-    return sorted(p for p in cache.iterdir()
-                  if p.is_dir() and not p.name.startswith(".") and _step_of(p.name) not in (None,)
-                  and (step is None or _step_of(p.name) == step))
+    found = [(path, _step_of(path.name)) for path in cache.iterdir() if path.is_dir()]
+    return sorted(path for path, its_step in found if its_step is not None and step in (None, its_step))
 
 
 def _step_of(name: str) -> str | None:
-    step, _, digest = name.rpartition("-")
-    if len(digest) != 16 or any(c not in "0123456789abcdef" for c in digest):
-        return None
-    return step
+    """The step in a stage's name; None for anything else in the cache (locks, apt's folders, unfinished stages)."""
+    match = re.fullmatch(r"([^.].*)-[0-9a-f]{16}", name)
+    return match[1] if match else None
 
 
 def clean(step: str | None = None) -> int:

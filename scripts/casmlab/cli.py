@@ -59,7 +59,8 @@ def parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", parents=[machine], help="run a command in dom0, return its output and exit code",
                               usage="scripts/lab run [options] -- COMMAND [ARGUMENT...]")
     run.add_argument("--timeout", type=_at_least(1), default=600, metavar="S", help="give up after so many seconds (600)")
-    run.add_argument("words", nargs="+", metavar="COMMAND", help="one word: a shell script; several: a program and arguments")
+    run.add_argument("--script", type=Path, metavar="FILE", help="run this shell script of the host; COMMAND is its arguments")
+    run.add_argument("words", nargs="*", metavar="COMMAND", help="one word: a shell script; several: a program and arguments")
 
     commands.add_parser("shell", parents=[machine], help="an interactive shell in dom0", usage="scripts/lab shell [options]")
 
@@ -69,6 +70,21 @@ def parser() -> argparse.ArgumentParser:
     clean = commands.add_parser("clean", help="remove cached stages")
     clean.add_argument("stage", nargs="?", help="only stages of this name, e.g. xen, tools, kernel-amd64 (default: all)")
     return main_parser
+
+
+# Their values usually start with a dash, which argparse takes for an option unless it is joined with "=".
+_RAW_OPTIONS = ("--xen-args", "--dom0-args", "--qemu-args")
+
+
+def _join_raw(argv: list[str]) -> list[str]:
+    end = argv.index("--") if "--" in argv else len(argv)
+    joined: list[str] = []
+    for index, word in enumerate(argv):
+        if 0 < index < end and argv[index - 1] in _RAW_OPTIONS:
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
 
 
 def _at_least(low: int):
@@ -81,7 +97,15 @@ def _at_least(low: int):
     return convert
 
 
-def _script(words: list[str]) -> str:
+def _script(arguments) -> str:
+    """What dom0's shell is to run."""
+    words = arguments.words
+    if arguments.script is not None:
+        if not arguments.script.is_file():
+            raise UsageError(f"there is no script {arguments.script}")
+        return f"set -- {shlex.join(words)}\n" + arguments.script.read_text(encoding="utf-8")
+    if not words:
+        raise UsageError("no command; for example: scripts/lab run -- xl info")
     return words[0] if len(words) == 1 else shlex.join(words)
 
 
@@ -133,10 +157,11 @@ def _build(stage: str | None):
 
 def main(argv: list[str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the emulator is ended
-    arguments = parser().parse_args(argv)
+    arguments = parser().parse_args(_join_raw(argv))
     try:
         if arguments.command == "run":
-            return boot.run(machine_from(arguments), _script(arguments.words), arguments.timeout)
+            script = _script(arguments)
+            return boot.run(machine_from(arguments), script, arguments.timeout)
         if arguments.command == "shell":
             return boot.shell(machine_from(arguments), _shell_setup())
         if arguments.command == "build":

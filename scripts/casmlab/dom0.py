@@ -9,6 +9,7 @@ from . import cache, cpio, elf, guest, kernel, tools, xen
 from .errors import LabError
 
 INIT = xen.PROJECT / "tests" / "lab" / "dom0" / "init"
+TEST_WORDS = INIT.with_name("lib.sh")  # functions for test scripts
 
 XEN_BIN = "usr/lib/xen-4.17/bin"
 XEN_PROGRAMS = ("xl", "xenstored", "xenconsoled", "xenconsole", "xen-init-dom0", "libxl-save-helper", "xenctx",
@@ -34,7 +35,7 @@ def initramfs(flavour: str, casmotion: Path | None, programs: tuple[Path, ...] =
     dom0_kernel = kernel.fetch("amd64")
     guest_kernel = kernel.fetch(flavour)
     inputs = cache.Inputs().text("stages", f"{tree.name} {dom0_kernel.name} {guest_kernel.name}")
-    inputs.code(sys.modules[__name__], cpio, elf, guest).file(INIT).file(guest.INIT)
+    inputs.code(sys.modules[__name__], cpio, elf, guest).file(INIT).file(TEST_WORDS).file(guest.INIT)
     host_programs = ([casmotion] if casmotion else []) + list(programs)
     for program in host_programs:
         if not program.is_file():
@@ -71,6 +72,7 @@ def _base(archive: cpio.Archive, root: Path):
     archive.node("/dev/console", 5, 1)
     archive.node("/dev/null", 1, 3, 0o666)
     archive.copy("/init", INIT, 0o755)
+    archive.copy("/lab-lib.sh", TEST_WORDS)
     archive.file("/etc/passwd", "root:x:0:0:root:/root:/bin/sh\n")
     archive.file("/etc/group", "root:x:0:\n")
     archive.file("/etc/xen/xl.conf", XL_CONF)

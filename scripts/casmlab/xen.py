@@ -2,7 +2,7 @@
 """The hypervisor: Debian's source package at a pinned hash, with xen-patches/ applied, built.
 
 xen-patches/series names the patches (a quilt series: comments with #, applied with patch -p1); xen-patches/files/ mirrors
-the tree and holds new files; events/abi/ becomes xen/include/public/casm/.
+the tree and holds new files; events/abi/ becomes xen/include/casm/.
 """
 
 import os
@@ -86,7 +86,7 @@ def prepare(tree: Path, patches: list[str] | None = None):
             raise LabError(f"xen-patches/{name} does not apply:\n{result.stdout.strip()}")
     if (PATCHES / "files").is_dir():
         shutil.copytree(PATCHES / "files", tree, dirs_exist_ok=True)
-    shutil.copytree(ABI, tree / "xen/include/public/casm", dirs_exist_ok=True)
+    shutil.copytree(ABI, tree / "xen/include/casm", dirs_exist_ok=True)
 
 
 def make(tree: Path, log: Path):

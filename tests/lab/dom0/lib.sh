@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Words for lab tests; in dom0 this is /lab-lib.sh. A test is a shell script that runs in dom0: 0 passed, 77 skipped.
+
+fail() {
+    echo "FAILED: $*" >&2
+    exit 1
+}
+
+skip() {
+    echo "skipped: $*"
+    exit 77
+}
+
+guest_log() { echo "/var/log/xen/console/guest-$1.log"; }
+
+# Waits until a domain is gone.
+wait_gone() { # name seconds
+    tenths=$(($2 * 10))
+    while xl domid "$1" >/dev/null 2>&1; do
+        tenths=$((tenths - 1))
+        [ $tenths -gt 0 ] || fail "domain $1 is still there after $2 s; its console ends: $(tail -n 3 "$(guest_log "$1")")"
+        usleep 100000
+    done
+}
+
+# Waits until a guest printed a line that matches.
+wait_printed() { # name pattern seconds
+    tenths=$(($3 * 10))
+    while ! grep -q -- "$2" "$(guest_log "$1")" 2>/dev/null; do
+        tenths=$((tenths - 1))
+        [ $tenths -gt 0 ] || fail "$1 did not print '$2' in $3 s; its console ends: $(tail -n 3 "$(guest_log "$1")")"
+        usleep 100000
+    done
+}
+
+printed() { # name pattern
+    grep -q -- "$2" "$(guest_log "$1")" || fail "$1 never printed '$2'; its console ends: $(tail -n 3 "$(guest_log "$1")")"
+}
+
+# The guest ran to its end and found nothing wrong.
+printed_done() { # name
+    printed "$1" "work: done"
+    ! grep "work: FAILED" "$(guest_log "$1")" || fail "$1 found something wrong"
+}
+
+# No domain but dom0 is left.
+no_domains() {
+    [ "$(xl list | wc -l)" = 2 ] || fail "domains are left: $(xl list)"
+}
