@@ -19,6 +19,13 @@
 
 namespace casmotion {
 
+// The payload of a chunk. From `noise_at` on it is hash bits, which no compressor makes smaller: they are
+// better left alone than mixed with the rest.
+struct EncodedChunk {
+    std::string_view raw;
+    std::size_t noise_at;
+};
+
 // Keeps its buffers between chunks. One thread at a time.
 class ChunkEncoder {
   public:
@@ -30,8 +37,8 @@ class ChunkEncoder {
     // Encodes the well-formed, logged ring records in `ring`, of which there are class_records[c] of class c,
     // all within the limits of a chunk. The result stays valid until the next call. Cost: about 30
     // instructions per ENTRY.
-    [[nodiscard]] std::string_view encode(std::span<const std::byte> ring,
-                                          const std::array<std::uint32_t, CASM_CLASSES_MAX>& class_records);
+    [[nodiscard]] EncodedChunk encode(std::span<const std::byte> ring,
+                                      const std::array<std::uint32_t, CASM_CLASSES_MAX>& class_records);
 
   private:
     struct Impl;

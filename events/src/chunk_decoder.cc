@@ -41,8 +41,15 @@ Status bad_column(const FieldInfo& field, const std::string& what) {
                        what);
 }
 
+struct Shape {
+    std::uint8_t cls = 0;
+    bool open = false;
+    std::uint64_t header = 0;  // of a closed shape: what its records have in common
+};
+
 struct Columns {
-    std::string_view classes;
+    std::string_view shapes;  // of the records
+    std::vector<Shape> dictionary;
     std::array<pb::Column, kFieldCount> column;
     std::array<bool, kFieldCount> present{};
 };
@@ -51,43 +58,73 @@ constexpr std::size_t index_of(const FieldInfo& field) {
     return static_cast<std::size_t>(&field - kFields.data());
 }
 
+constexpr std::size_t kShapesMax = 256;
+
+Status parse_shape(std::string_view part, Columns& out) {
+    pb::Shape shape;
+    if (!shape.ParseFromArray(part.data(), static_cast<int>(part.size())))
+        return log_invalid("a shape is not a valid message");
+    if (out.dictionary.size() == kShapesMax) return log_invalid("more than 256 shapes");
+    const std::string what =
+        "shape " + std::to_string(out.dictionary.size()) + " of class " + std::to_string(shape.cls());
+    if (shape.cls() > 0xff || !kLayouts[shape.cls()].logged)
+        return log_invalid(what + ", which is in no log");
+    const RecordLayout& layout = kLayouts[shape.cls()];
+    if (shape.kind() > (layout.has_kind && !shape.open() ? 0xff : 0) ||
+        (shape.aux() != 0 && (!layout.has_aux || shape.open())))
+        return log_invalid(what + " has a kind or aux that the class cannot have");
+    out.dictionary.push_back(
+        {static_cast<std::uint8_t>(shape.cls()), shape.open(),
+         shape.cls() | std::uint64_t{shape.kind()} << 8 | std::uint64_t{shape.aux()} << 32});
+    return {};
+}
+
+Status parse_column(std::string_view part, Columns& out) {
+    pb::Column column;
+    if (!column.ParseFromArray(part.data(), static_cast<int>(part.size())))
+        return log_invalid("a column is not a valid message");
+    const auto fields = fields_of(static_cast<std::uint8_t>(column.cls()));
+    if (column.cls() > 0xff || column.field() >= fields.size())
+        return log_invalid("column for field " + std::to_string(column.field()) + " of class " +
+                           std::to_string(column.cls()) + ", which does not exist");
+    const std::size_t field = index_of(fields[column.field()]);
+    if (out.present[field]) return bad_column(kFields[field], "occurs twice");
+    out.present[field] = true;
+    out.column[field].Swap(&column);
+    return {};
+}
+
 // Splits the message Chunk into its parts. Not by the generated code: millions of empty columns in a small
-// payload would take hundreds of megabytes. There are at most kFieldCount columns, so nothing here grows by
-// more than a constant factor.
+// payload would take hundreds of megabytes. Shapes and columns are few, so nothing here grows by more than a
+// constant factor.
 Status split(std::string_view raw, Columns& out) {
     using google::protobuf::io::CodedInputStream;
     const auto* data = reinterpret_cast<const std::uint8_t*>(raw.data());
     CodedInputStream in(data, static_cast<int>(raw.size()));
-    bool have_classes = false;
-    std::size_t next_field = 0;
+    bool have_shapes = false;
     while (const std::uint32_t tag = in.ReadTag()) {
         std::uint32_t bytes = 0;
-        if ((tag != (1 << 3 | 2) && tag != (2 << 3 | 2)) || !in.ReadVarint32(&bytes) ||
+        if ((tag & 7) != 2 || tag > (3 << 3 | 2) || !in.ReadVarint32(&bytes) ||
             bytes > raw.size() - static_cast<std::size_t>(in.CurrentPosition()))
             return log_invalid("the payload is not a valid message");
         const std::string_view part = raw.substr(static_cast<std::size_t>(in.CurrentPosition()), bytes);
         if (!in.Skip(static_cast<int>(bytes))) return log_invalid("the payload is not a valid message");
-        if (tag >> 3 == 1) {
-            if (have_classes) return log_invalid("two lists of classes");
-            have_classes = true;
-            out.classes = part;
-            continue;
+        switch (tag >> 3) {
+            case 1:
+                if (have_shapes) return log_invalid("two lists of shapes");
+                have_shapes = true;
+                out.shapes = part;
+                break;
+            case 2:
+                CASM_TRY(parse_shape(part, out));
+                break;
+            default:
+                CASM_TRY(parse_column(part, out));
+                break;
         }
-        pb::Column column;
-        if (!column.ParseFromArray(part.data(), static_cast<int>(part.size())))
-            return log_invalid("a column is not a valid message");
-        const auto fields = fields_of(static_cast<std::uint8_t>(column.cls()));
-        if (column.cls() > 0xff || column.field() >= fields.size())
-            return log_invalid("column for field " + std::to_string(column.field()) + " of class " +
-                               std::to_string(column.cls()) + ", which does not exist");
-        const std::size_t field = index_of(fields[column.field()]);
-        if (field < next_field) return bad_column(kFields[field], "is out of order or occurs twice");
-        next_field = field + 1;
-        out.present[field] = true;
-        out.column[field].Swap(&column);
     }
     if (!in.ConsumedEntireMessage()) return log_invalid("the payload is not a valid message");
-    if (!have_classes) return log_invalid("no list of classes");
+    if (!have_shapes) return log_invalid("no list of shapes");
     return {};
 }
 
@@ -165,13 +202,21 @@ Status check_column(const FieldInfo& field, pb::Column& column, std::size_t coun
     return {};
 }
 
+// Where the next values of each class and field are.
+struct Position {
+    std::array<std::size_t, CASM_CLASSES_MAX> record{};
+    std::array<std::size_t, CASM_CLASSES_MAX> open_record{};
+    std::array<std::size_t, kFieldCount> blob{};
+};
+
 template <casm_class kClass>
-std::byte* take_record(const Columns& columns, std::size_t index,
-                       std::array<std::size_t, kFieldCount>& blob_at, std::byte* to) {
+std::byte* take_record(const Columns& columns, const Shape& shape, Position& position, std::byte* to) {
     constexpr RecordLayout kLayout = kLayouts[kClass];
     constexpr auto kMine = fields_of(kClass);
     constexpr std::size_t kFirst = static_cast<std::size_t>(kMine.data() - kFields.data());
-    std::uint64_t header = kClass;
+    const auto index = static_cast<int>(position.record[kClass]++);
+    const auto open_index = static_cast<int>(shape.open ? position.open_record[kClass]++ : 0);
+    std::uint64_t header = shape.header;
     std::array<std::uint64_t, 3> words{};
     const char* blob = nullptr;
     std::size_t blob_bytes = 0;
@@ -179,20 +224,20 @@ std::byte* take_record(const Columns& columns, std::size_t index,
         const auto take = [&]<std::size_t kIndex>() {
             constexpr Place place = kFields[kIndex].place;
             const pb::Column& column = columns.column[kIndex];
-            const std::uint64_t value = column.plain(static_cast<int>(index));
             if constexpr (place == Place::kKind) {
-                header |= value << 8;
-            } else if constexpr (place == Place::kCheck) {
-                header |= value << 16;
+                if (shape.open) header |= column.plain(open_index) << 8;
             } else if constexpr (place == Place::kAux) {
-                header |= value << 32;
+                if (shape.open) header |= column.plain(open_index) << 32;
+            } else if constexpr (place == Place::kCheck) {
+                header |= column.plain(index) << 16;
             } else if constexpr (place == Place::kBlob) {
-                header |= value << 16;
-                blob_bytes = value;
-                blob = column.blob().data() + blob_at[kIndex];
-                blob_at[kIndex] += value;
+                blob_bytes = column.plain(index);
+                header |= std::uint64_t{blob_bytes} << 16;
+                blob = column.blob().data() + position.blob[kIndex];
+                position.blob[kIndex] += blob_bytes;
             } else {
-                words[static_cast<std::size_t>(place) - static_cast<std::size_t>(Place::kW0)] = value;
+                words[static_cast<std::size_t>(place) - static_cast<std::size_t>(Place::kW0)] =
+                    column.plain(index);
             }
         };
         (take.template operator()<kFirst + I>(), ...);
@@ -217,28 +262,30 @@ Status decode_chunk(std::string_view raw, const ChunkInfo& chunk, std::vector<st
     if (raw.size() > kChunkRawBytesMax) return log_invalid("the payload is too large");
     Columns columns;
     CASM_TRY(split(raw, columns));
-    if (columns.classes.size() != chunk.records)
-        return log_invalid("the payload has " + std::to_string(columns.classes.size()) +
+    if (columns.shapes.size() != chunk.records)
+        return log_invalid("the payload has " + std::to_string(columns.shapes.size()) +
                            " records, the header says " + std::to_string(chunk.records));
-    std::array<std::size_t, 256> count{};
-    for (const char cls : columns.classes) ++count[static_cast<std::uint8_t>(cls)];
-    std::uint64_t ring_bytes = 0;
-    for (std::size_t cls = 0; cls < count.size(); ++cls) {
-        if (count[cls] == 0) continue;
-        const RecordLayout& layout = kLayouts[cls];
-        if (!layout.logged)
-            return log_invalid("record of class " + std::to_string(cls) + ", which is in no log");
-        ring_bytes += count[cls] * (sizeof(casm_rec) + layout.words * std::uint64_t{8});
+    std::array<std::size_t, CASM_CLASSES_MAX> count{}, open_count{};
+    for (const char index : columns.shapes) {
+        const auto at = static_cast<std::uint8_t>(index);
+        if (at >= columns.dictionary.size()) return log_invalid("no shape " + std::to_string(at));
+        const Shape& shape = columns.dictionary[at];
+        ++count[shape.cls];
+        open_count[shape.cls] += shape.open ? 1 : 0;
     }
+    std::uint64_t ring_bytes = 0;
+    for (std::size_t cls = 0; cls < count.size(); ++cls)
+        ring_bytes += count[cls] * (sizeof(casm_rec) + kLayouts[cls].words * std::uint64_t{8});
     if (count[CASM_CLS_ENTRY] != chunk.ordinals)
         return log_invalid("the payload has " + std::to_string(count[CASM_CLS_ENTRY]) +
                            " entries, the header says " + std::to_string(chunk.ordinals));
     for (std::size_t i = 0; i < kFieldCount; ++i) {
         const FieldInfo& field = kFields[i];
-        if (columns.present[i] != (count[field.cls] != 0))
-            return bad_column(field, columns.present[i] ? "there is no record of the class" : "is missing");
-        if (columns.present[i])
-            CASM_TRY(check_column(field, columns.column[i], count[field.cls], ring_bytes));
+        const bool by_shape = field.place == Place::kKind || field.place == Place::kAux;
+        const std::size_t values = by_shape ? open_count[field.cls] : count[field.cls];
+        if (columns.present[i] != (values != 0))
+            return bad_column(field, columns.present[i] ? "there is no record for it" : "is missing");
+        if (columns.present[i]) CASM_TRY(check_column(field, columns.column[i], values, ring_bytes));
     }
     if (ring_bytes != chunk.ring_bytes)
         return log_invalid("the records take " + std::to_string(ring_bytes) +
@@ -246,13 +293,13 @@ Status decode_chunk(std::string_view raw, const ChunkInfo& chunk, std::vector<st
 
     ring.resize(ring_bytes);
     std::byte* to = ring.data();
-    std::array<std::size_t, CASM_CLASSES_MAX> index{};
-    std::array<std::size_t, kFieldCount> blob_at{};
-    for (const char cls : columns.classes) {
-        switch (static_cast<casm_class>(cls)) {
-#define CASM_CLASS(id, SYMBOL, ...)                                                            \
-    case CASM_CLS_##SYMBOL:                                                                    \
-        to = take_record<CASM_CLS_##SYMBOL>(columns, index[CASM_CLS_##SYMBOL]++, blob_at, to); \
+    Position position;
+    for (const char index : columns.shapes) {
+        const Shape& shape = columns.dictionary[static_cast<std::uint8_t>(index)];
+        switch (static_cast<casm_class>(shape.cls)) {
+#define CASM_CLASS(id, SYMBOL, ...)                                        \
+    case CASM_CLS_##SYMBOL:                                                \
+        to = take_record<CASM_CLS_##SYMBOL>(columns, shape, position, to); \
         break;
 #include "casm_taxonomy.def"
         }

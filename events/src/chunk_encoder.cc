@@ -3,10 +3,13 @@
 // The encoder writes the protobuf wire format itself: the generated code walks every value twice and costs
 // several times more, and this runs while the guest waits. The reader parses with the generated code, so that
 // the two check each other.
+#define XXH_INLINE_ALL  // no library to link, and no call
 #include <xxhash.h>
 
 #include <cstring>
+#include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "chunk_codec.h"
 
@@ -82,9 +85,15 @@ constexpr std::uint8_t tag(unsigned number, std::uint8_t type) {
     return static_cast<std::uint8_t>(number << 3 | type);
 }
 
-template <const FieldInfo& kField>
+// Has this field a column for records whose shape is `open`?
+constexpr bool has_column(const FieldInfo& field, bool open) {
+    return open || (field.place != Place::kKind && field.place != Place::kAux);
+}
+
+template <const FieldInfo& kField, bool kOpen>
 inline void put_field(std::uint8_t*& values, std::uint8_t*& blobs, std::uint64_t& state, std::uint64_t header,
                       const std::byte* payload) {
+    if constexpr (!has_column(kField, kOpen)) return;
     std::uint64_t value = 0;
     if constexpr (kField.place == Place::kKind) {
         value = (header >> 8) & 0xff;
@@ -115,6 +124,74 @@ inline void put_field(std::uint8_t*& values, std::uint8_t*& blobs, std::uint64_t
     }
 }
 
+// Records of a class with a blob have open shapes (their offsets rarely repeat), the others closed ones.
+constexpr bool is_open(std::uint8_t id) {
+    return kLayouts[id].has_blob;
+}
+
+// A shape, as the header of a record without its check word.
+constexpr std::uint64_t shape_of(std::uint64_t header) {
+    return header & ~(std::uint64_t{0xffff} << 16);
+}
+
+// The shapes of one chunk. Lookup is a hash table with one probe for what was seen before.
+class Dictionary {
+  public:
+    static constexpr std::size_t kShapesMax = 256;
+
+    void clear() {
+        slots_.fill({});
+        shapes_.clear();
+        open_.fill(-1);
+    }
+
+    // Index of closed shape `key`, or -1 if the dictionary has no room for it.
+    int closed(std::uint64_t key) {
+        const Slot& slot = slots_[hash(key)];
+        if (slot.key == key) return slot.shape;
+        return add_closed(key);
+    }
+
+    // Index of the open shape of class `cls`; there is always room.
+    std::uint8_t open(std::uint8_t cls) {
+        if (open_[cls] < 0) {
+            open_[cls] = static_cast<int>(shapes_.size());
+            shapes_.push_back({cls, true});
+        }
+        return static_cast<std::uint8_t>(open_[cls]);
+    }
+
+    struct Shape {
+        std::uint64_t key;
+        bool open;
+    };
+    [[nodiscard]] const std::vector<Shape>& shapes() const { return shapes_; }
+
+  private:
+    struct Slot {
+        std::uint64_t key = 0;  // no record has class 0
+        std::uint8_t shape = 0;
+    };
+    static constexpr unsigned kSlotBits = 10;
+    static std::size_t hash(std::uint64_t key) { return (key * 0x9e3779b97f4a7c15u) >> (64 - kSlotBits); }
+
+    // A collision makes both shapes take the slow way in turn, which is rare enough and still right.
+    __attribute__((noinline)) int add_closed(std::uint64_t key) {
+        std::size_t index = 0;
+        while (index < shapes_.size() && (shapes_[index].open || shapes_[index].key != key)) ++index;
+        if (index == shapes_.size()) {
+            if (index >= kShapesMax - CASM_CLASSES_MAX) return -1;  // the rest is for the open ones
+            shapes_.push_back({key, false});
+        }
+        slots_[hash(key)] = {key, static_cast<std::uint8_t>(index)};
+        return static_cast<int>(index);
+    }
+
+    std::array<Slot, std::size_t{1} << kSlotBits> slots_;
+    std::vector<Shape> shapes_;
+    std::array<int, CASM_CLASSES_MAX> open_;
+};
+
 // Index in kFields of the first field of class `id`.
 constexpr std::size_t first_field(std::uint8_t id) {
     return static_cast<std::size_t>(fields_of(id).data() - kFields.data());
@@ -126,12 +203,13 @@ struct ChunkEncoder::Impl {
     std::array<Buffer, kFieldCount> value_buffers, blob_buffers;
     std::array<std::uint8_t*, kFieldCount> values{}, blobs{};
     std::array<std::uint64_t, kFieldCount> state{};
-    Buffer class_buffer, out;
+    Buffer shape_buffer, out;
+    Dictionary dictionary;
 
     // Encodes the records of class kClass from `at` up to the first of another class, and returns where that
     // is.
     template <casm_class kClass>
-    const std::byte* put_run(const std::byte* at, const std::byte* end, std::uint8_t*& classes) {
+    const std::byte* put_run(const std::byte* at, const std::byte* end, std::uint8_t*& shapes) {
         constexpr std::size_t kFirst = first_field(kClass);
         constexpr std::size_t kCount = fields_of(kClass).size();
         constexpr RecordLayout kLayout = kLayouts[kClass];
@@ -143,21 +221,29 @@ struct ChunkEncoder::Impl {
             run_blobs[i] = blobs[kFirst + i];
             run_state[i] = state[kFirst + i];
         }
-        std::uint8_t* cls = classes;
+        std::uint8_t* run_shapes = shapes;
         do {
             std::uint64_t header;
             std::memcpy(&header, at, sizeof(header));
-            *cls++ = kClass;
-            [&]<std::size_t... I>(std::index_sequence<I...>) {
-                (put_field<kFields[kFirst + I]>(run_values[I], run_blobs[I], run_state[I], header,
-                                                at + sizeof(casm_rec)),
+            const auto put_fields = [&]<bool kOpen, std::size_t... I>(std::bool_constant<kOpen>,
+                                                                      std::index_sequence<I...>) {
+                (put_field<kFields[kFirst + I], kOpen>(run_values[I], run_blobs[I], run_state[I], header,
+                                                       at + sizeof(casm_rec)),
                  ...);
+            };
+            constexpr auto kIndices = std::make_index_sequence<kCount>();
+            const int shape = is_open(kClass) ? -1 : dictionary.closed(shape_of(header));
+            if (shape >= 0) {
+                *run_shapes++ = static_cast<std::uint8_t>(shape);
+                put_fields(std::bool_constant<false>(), kIndices);
+            } else {
+                *run_shapes++ = dictionary.open(kClass);
+                put_fields(std::bool_constant<true>(), kIndices);
             }
-            (std::make_index_sequence<kCount>());
             at += sizeof(casm_rec) + kLayout.words * std::size_t{8};
             if constexpr (kLayout.has_blob) at += (((header >> 16) & 0xffff) + 7) & ~std::uint64_t{7};
         } while (at != end && static_cast<std::uint8_t>(*at) == kClass);
-        classes = cls;
+        shapes = run_shapes;
         for (std::size_t i = 0; i < kCount; ++i) {
             values[kFirst + i] = run_values[i];
             blobs[kFirst + i] = run_blobs[i];
@@ -195,8 +281,8 @@ struct ChunkEncoder::Impl {
 ChunkEncoder::ChunkEncoder() : impl_(std::make_unique<Impl>()) {}
 ChunkEncoder::~ChunkEncoder() = default;
 
-std::string_view ChunkEncoder::encode(std::span<const std::byte> ring,
-                                      const std::array<std::uint32_t, CASM_CLASSES_MAX>& class_records) {
+EncodedChunk ChunkEncoder::encode(std::span<const std::byte> ring,
+                                  const std::array<std::uint32_t, CASM_CLASSES_MAX>& class_records) {
     Impl& impl = *impl_;
     std::size_t records = 0;
     for (const std::uint32_t count : class_records) records += count;
@@ -209,24 +295,24 @@ std::string_view ChunkEncoder::encode(std::span<const std::byte> ring,
             impl.blobs[i] = impl.blob_buffers[i].reserve(ring.size());
         impl.state[i] = 0;
     }
-    std::uint8_t* classes = impl.class_buffer.reserve(records);
+    std::uint8_t* shapes = impl.shape_buffer.reserve(records);
+    impl.dictionary.clear();
 
     const std::byte* const end = ring.data() + ring.size();
     for (const std::byte* at = ring.data(); at != end;) {
         switch (static_cast<casm_class>(*at)) {
-#define CASM_CLASS(id, SYMBOL, ...)                             \
-    case CASM_CLS_##SYMBOL:                                     \
-        at = impl.put_run<CASM_CLS_##SYMBOL>(at, end, classes); \
+#define CASM_CLASS(id, SYMBOL, ...)                            \
+    case CASM_CLS_##SYMBOL:                                    \
+        at = impl.put_run<CASM_CLS_##SYMBOL>(at, end, shapes); \
         break;
 #include "casm_taxonomy.def"
         }
     }
 
-    // Message Chunk: tag and length of each part in front of it. Tags are (field number << 3 | wire type).
-    std::size_t total = records + 16;
+    // Message Chunk: tag and length of each part in front of it.
+    std::size_t total = records + 16 + impl.dictionary.shapes().size() * 16;
     std::array<unsigned, kFieldCount> bits{};
     for (std::size_t i = 0; i < kFieldCount; ++i) {
-        if (class_records[kFields[i].cls] == 0) continue;
         if (kFields[i].encoding == Encoding::kFixed16) bits[i] = impl.pack_bits(i);
         total += static_cast<std::size_t>(impl.values[i] - impl.value_buffers[i].begin()) + 64;
         if (impl.blobs[i] != nullptr)
@@ -240,12 +326,28 @@ std::string_view ChunkEncoder::encode(std::span<const std::byte> ring,
         std::memcpy(to, from, bytes);
         to += bytes;
     };
-    put_bytes(1, impl.class_buffer.begin(), records);
-    for (std::size_t i = 0; i < kFieldCount; ++i) {
+    put_bytes(1, impl.shape_buffer.begin(), records);
+    for (const Dictionary::Shape& shape : impl.dictionary.shapes()) {
+        std::array<std::uint8_t, 16> message;
+        std::uint8_t* at = message.data();
+        const auto put_number = [&at](unsigned number, std::uint64_t value) {
+            if (value == 0) return;
+            *at++ = tag(number, kVarint);
+            at = put_varint(at, value);
+        };
+        put_number(1, shape.key & 0xff);
+        put_number(2, shape.open ? 1 : 0);
+        put_number(3, (shape.key >> 8) & 0xff);
+        put_number(4, shape.key >> 32);
+        put_bytes(2, message.data(), static_cast<std::size_t>(at - message.data()));
+    }
+    const auto put_column = [&](std::size_t i) {
         const FieldInfo& field = kFields[i];
-        if (class_records[field.cls] == 0) continue;
         const std::uint8_t* const values = impl.value_buffers[i].begin();
         const auto value_bytes = static_cast<std::size_t>(impl.values[i] - values);
+        // Without records, or with closed shapes only. A column of zeros is 0 bits wide but is there.
+        if (value_bytes == 0 && (field.encoding != Encoding::kFixed16 || class_records[field.cls] == 0))
+            return;
         const std::size_t position = i - first_field(field.cls);
         std::size_t blob_bytes = 0;
         std::size_t column_bytes = 2 + (position != 0 ? 2 : 0) + 1 + varint_bytes(value_bytes) + value_bytes;
@@ -254,7 +356,7 @@ std::string_view ChunkEncoder::encode(std::span<const std::byte> ring,
             blob_bytes = static_cast<std::size_t>(impl.blobs[i] - impl.blob_buffers[i].begin());
             column_bytes += 1 + varint_bytes(blob_bytes) + blob_bytes;
         }
-        *to++ = tag(2, kBytes);
+        *to++ = tag(3, kBytes);
         to = put_varint(to, column_bytes);
         *to++ = tag(1, kVarint);
         *to++ = static_cast<std::uint8_t>(field.cls);  // class numbers and positions are below 128: one byte
@@ -279,8 +381,14 @@ std::string_view ChunkEncoder::encode(std::span<const std::byte> ring,
                 put_bytes(8, impl.blob_buffers[i].begin(), blob_bytes);
                 break;
         }
-    }
-    return {reinterpret_cast<const char*>(out), static_cast<std::size_t>(to - out)};
+    };
+    for (std::size_t i = 0; i < kFieldCount; ++i)
+        if (kFields[i].encoding != Encoding::kFixed16) put_column(i);
+    const auto noise_at = static_cast<std::size_t>(to - out);
+    for (std::size_t i = 0; i < kFieldCount; ++i)
+        if (kFields[i].encoding == Encoding::kFixed16) put_column(i);
+    const auto bytes = static_cast<std::size_t>(to - out);
+    return {{reinterpret_cast<const char*>(out), bytes}, noise_at};
 }
 
 std::uint64_t content_digest(std::uint64_t before, std::span<const std::byte> ring) {

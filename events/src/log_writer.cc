@@ -33,6 +33,9 @@ namespace {
 constexpr std::size_t kChunkTargetBytes = 1u << 20;
 static_assert(kChunkTargetBytes + CASM_REC_MAX_BYTES <= kChunkRingBytesMax);
 
+// A level of zstd at which it only looks whether the data could be compressed at all.
+constexpr int kNoEffort = -100;
+
 struct ContextDeleter {
     void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
 };
@@ -120,6 +123,7 @@ struct LogWriter::Impl {
     Manifest manifest;
     FileDescriptor events;
     std::unique_ptr<ZSTD_CCtx, ContextDeleter> zstd;
+    int zstd_level = 1;
     ChunkEncoder encoder;
     std::vector<char> stored;
     std::vector<std::byte> scratch;
@@ -137,6 +141,7 @@ struct LogWriter::Impl {
     bool open = true;       // neither closed nor abandoned nor discarded
     Status failure;         // the first failure to write; final
 
+    char* compress(const EncodedChunk& encoded, ChunkInfo& chunk);
     Status write_chunk();
     Status accept(casm_rec header, std::size_t size_bytes);
     Result<std::size_t> take_run(std::span<const std::byte> bytes);
@@ -185,7 +190,7 @@ Result<std::unique_ptr<LogWriter>> LogWriter::create(const std::string& path, Ma
     }
     impl->zstd.reset(ZSTD_createCCtx());
     if (!impl->zstd) return Status(Category::kInternal, "cannot create a zstd context");
-    ZSTD_CCtx_setParameter(impl->zstd.get(), ZSTD_c_compressionLevel, options.zstd_level);
+    impl->zstd_level = options.zstd_level;
     impl->manifest = std::move(manifest);
     impl->ring.resize(kChunkRingBytesMax);
     return std::unique_ptr<LogWriter>(new LogWriter(std::move(impl)));
@@ -299,11 +304,40 @@ Result<std::size_t> LogWriter::append_ring(std::span<const std::byte> bytes) {
     }
 }
 
+// Puts the payload as it will be stored into `stored`, behind room for the header, and says in `chunk` how.
+// Two zstd frames: one for what compresses, one (with next to no effort) for the rest.
+char* LogWriter::Impl::compress(const EncodedChunk& encoded, ChunkInfo& chunk) {
+    const std::string_view raw = encoded.raw;
+    const std::array<std::string_view, 2> parts = {raw.substr(0, encoded.noise_at),
+                                                   raw.substr(encoded.noise_at)};
+    const std::array<int, 2> levels = {zstd_level, kNoEffort};
+    stored.resize(kChunkHeaderBytes + ZSTD_compressBound(parts[0].size()) +
+                  ZSTD_compressBound(parts[1].size()));
+    char* const payload = stored.data() + kChunkHeaderBytes;
+    const std::size_t room = stored.size() - kChunkHeaderBytes;
+    std::size_t bytes = 0;
+    for (std::size_t i = 0; i < parts.size() && bytes < raw.size(); ++i) {
+        if (parts[i].empty()) continue;
+        ZSTD_CCtx_setParameter(zstd.get(), ZSTD_c_compressionLevel, levels[i]);
+        const std::size_t part =
+            ZSTD_compress2(zstd.get(), payload + bytes, room - bytes, parts[i].data(), parts[i].size());
+        bytes = ZSTD_isError(part) != 0 ? raw.size() : bytes + part;
+    }
+    if (bytes < raw.size()) {
+        chunk.flags = kChunkFlagZstd;
+        chunk.stored_bytes = static_cast<std::uint32_t>(bytes);
+    } else {
+        std::memcpy(payload, raw.data(), raw.size());
+        chunk.stored_bytes = chunk.raw_bytes;
+    }
+    return payload;
+}
+
 Status LogWriter::Impl::write_chunk() {
     if (!failure.ok()) return failure;
     if (chunk_records == 0) return {};
     const auto records = std::span<const std::byte>(ring).first(ring_bytes);
-    const std::string_view raw = encoder.encode(records, chunk_classes);
+    const EncodedChunk encoded = encoder.encode(records, chunk_classes);
 
     ChunkInfo chunk;
     chunk.offset = progress.events_bytes;
@@ -312,21 +346,11 @@ Status LogWriter::Impl::write_chunk() {
     chunk.records = chunk_records;
     chunk.ordinals = chunk_classes[CASM_CLS_ENTRY];
     chunk.ring_bytes = static_cast<std::uint32_t>(ring_bytes);
-    chunk.raw_bytes = static_cast<std::uint32_t>(raw.size());
+    chunk.raw_bytes = static_cast<std::uint32_t>(encoded.raw.size());
     chunk.digest_before = digest;
     chunk.digest_after = content_digest(digest, records);
 
-    stored.resize(kChunkHeaderBytes + ZSTD_compressBound(raw.size()));
-    char* const payload = stored.data() + kChunkHeaderBytes;
-    const std::size_t compressed =
-        ZSTD_compress2(zstd.get(), payload, stored.size() - kChunkHeaderBytes, raw.data(), raw.size());
-    if (ZSTD_isError(compressed) == 0 && compressed < raw.size()) {
-        chunk.flags = kChunkFlagZstd;
-        chunk.stored_bytes = static_cast<std::uint32_t>(compressed);
-    } else {
-        std::memcpy(payload, raw.data(), raw.size());
-        chunk.stored_bytes = chunk.raw_bytes;
-    }
+    char* const payload = compress(encoded, chunk);
     chunk.payload_crc = crc32c(std::as_bytes(std::span(payload, chunk.stored_bytes)));
     const auto header = frame_chunk(chunk, chunks.size());
     std::memcpy(stored.data(), header.data(), header.size());

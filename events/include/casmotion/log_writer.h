@@ -24,8 +24,8 @@ struct BootFileSource {
 };
 
 struct LogWriterOptions {
-    std::optional<BootFileSource> kernel;   // if set, manifest.kernel is filled in by create()
-    std::optional<BootFileSource> ramdisk;  // if set, manifest.ramdisk is filled in by create()
+    std::optional<BootFileSource> kernel{};   // if set, manifest.kernel is filled in by create()
+    std::optional<BootFileSource> ramdisk{};  // if set, manifest.ramdisk is filled in by create()
     int zstd_level = 1;                     // 1 to 19; measured: docs/log-format.md
 };
 

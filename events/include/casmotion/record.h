@@ -31,7 +31,7 @@ struct Record {
     std::uint16_t check = 0;
     std::uint32_t aux = 0;
     std::array<std::uint64_t, 3> w{};
-    std::vector<std::uint8_t> blob;
+    std::vector<std::uint8_t> blob{};
 
     bool operator==(const Record&) const = default;
 };
