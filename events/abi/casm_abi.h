@@ -41,7 +41,12 @@ enum casm_entry_kind {
 
 enum casm_bridge_page { CASM_PAGE_CONSOLE = 0, CASM_PAGE_XENSTORE = 1 }; /* = the reserved grant references */
 
-enum casm_digest_when { CASM_DIGEST_START = 0, CASM_DIGEST_PERIODIC = 1, CASM_DIGEST_END = 2 };
+enum casm_digest_when {
+    CASM_DIGEST_START = 0,
+    CASM_DIGEST_PERIODIC = 1,
+    CASM_DIGEST_END = 2,  /* before END(SHUTDOWN) or END(CRASHED): in the hypercall that ends the guest */
+    CASM_DIGEST_STOP = 3, /* before END(STOPPED): at an injection point */
+};
 
 enum casm_end_reason {
     CASM_END_NONE = 0,
@@ -105,6 +110,7 @@ enum casm_op {
     CASM_OP_stop = 5,        /* record: END(STOPPED) at the next injection point. replay: pause for good */
     CASM_OP_status = 6,      /* IN u.status: user address and size. OUT struct casm_status */
     CASM_OP_kick = 7,        /* dom0 moved cons or prod: lets a vCPU go on that waits for a ring */
+    CASM_OP_frames = 9,      /* IN u.frames: hashes of the guest's frames; the domain must not be running */
     CASM_OP_detach = 8,      /* frees the rings. A recording that goes on ends with END(STOPPED), unlogged */
 };
 
@@ -133,6 +139,7 @@ struct casm_domctl {
             uint32_t _pad;
         } start;
         struct { uint64_t addr; uint64_t size_bytes; } status;
+        struct { uint64_t addr; uint64_t first, count; } frames; /* count u64 at addr, from frame first of the pool; 0: none, or zeros */
         uint64_t pad[14];
     } u;
 };

@@ -124,6 +124,10 @@ std::optional<OrderFault> OrderCheck::digest(const Record& record) {
                     "ordinal " + std::to_string(record.w[0]));
             last_periodic_ = record.w[0];
             return kGood;
+        case CASM_DIGEST_STOP:
+            if (auto bad = effect(record)) return bad;  // taken at an injection point
+            final_digest_ = true;
+            return kGood;
         case CASM_DIGEST_END:
             final_digest_ = true;
             return kGood;

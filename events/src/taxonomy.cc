@@ -95,8 +95,8 @@ std::string_view bridge_page_name(std::uint32_t page) {
 }
 
 std::string_view digest_when_name(std::uint32_t when) {
-    static constexpr std::string_view kNames[] = {"start", "periodic", "end"};
-    static_assert(std::size(kNames) == CASM_DIGEST_END + 1);
+    static constexpr std::string_view kNames[] = {"start", "periodic", "end", "stop"};
+    static_assert(std::size(kNames) == CASM_DIGEST_STOP + 1);
     return at(kNames, when);
 }
 

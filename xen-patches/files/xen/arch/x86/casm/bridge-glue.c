@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * CASMotion: the console and xenstore rings of a recordable domain.
+ *
+ * dom0 maps grants 0 and 1 and gets stand-in frames; the vCPU itself carries data between a stand-in and the guest's page
+ * (bridge.c): up when it notifies the back end, down at injection points, logged.
+ */
+#include <xen/grant_table.h>
+#include <xen/lib.h>
+#include <xen/mm.h>
+#include <xen/sched.h>
+#include <public/grant_table.h>
+
+#include "private.h"
+
+/* One RING record is at most one ring. */
+#define CASM_BRIDGE_BLOB_MAX 1024
+
+int casm_grant_check(const struct domain *ld, struct domain *rd, unsigned int ref)
+{
+    /* Only the reserved grants have a bridge; anything else would let dom0 write behind our back. */
+    return ld->is_privileged && ref < ARRAY_SIZE(rd->arch.casm->bridge) ? 0 : -EPERM;
+}
+
+/* The frame that dom0 gets instead of @gfn, which grant @ref names. */
+unsigned long casm_grant_frame(struct domain *rd, unsigned int ref, unsigned long gfn)
+{
+    struct casm_domain *c = rd->arch.casm;
+
+    if ( ref >= ARRAY_SIZE(c->bridge) || casm_bridges_init(c) || !c->standin_pg[ref] )
+        return gfn;
+
+    return mfn_x(page_to_mfn(c->standin_pg[ref]));
+}
+
+static int bridge_init(struct casm_domain *c, unsigned int i, unsigned long mfn)
+{
+    struct page_info *pg, *standin;
+
+    if ( !casm_pool_guest_frame(mfn) )
+        return -EINVAL;
+    pg = mfn_to_page(_mfn(mfn));
+    /* The type reference keeps the guest from making a page table of a page that we write to. */
+    if ( !get_page_and_type(pg, c->d, PGT_writable_page) )
+        return -EINVAL;
+
+    standin = casm_pool_standin(c->d, i);
+    if ( !standin )
+    {
+        put_page_and_type(pg);
+        return -ENOMEM;
+    }
+
+    c->bridge_pg[i] = pg;
+    c->standin_pg[i] = standin;
+    c->bridge[i].layout = i == CASM_PAGE_CONSOLE ? &casm_console_layout : &casm_xenstore_layout;
+    c->bridge[i].guest = page_to_virt(pg);
+    c->bridge[i].standin = page_to_virt(standin);
+    casm_bridge_attach(&c->bridge[i]);
+
+    return 0;
+}
+
+/*
+ * Sets both bridges up, from the grant entries that the builder seeded. Called before the guest first runs (xenstored maps its
+ * page while the domain is being built, and casm_start() calls it again); later calls do nothing.
+ */
+int casm_bridges_init(struct casm_domain *c)
+{
+    unsigned int i;
+
+    if ( c->bridge[0].guest || c->bridge[1].guest || c->d->creation_finished || c->d->is_dying )
+        return 0;
+
+    for ( i = 0; i < ARRAY_SIZE(c->bridge); i++ )
+    {
+        unsigned long mfn = gnttab_v1_frame(c->d, i);
+        int rc;
+
+        if ( mfn && (rc = bridge_init(c, i, mfn)) )
+            return rc;
+    }
+
+    return 0;
+}
+
+void casm_bridges_destroy(struct casm_domain *c)
+{
+    unsigned int i;
+
+    for ( i = 0; i < ARRAY_SIZE(c->bridge); i++ )
+    {
+        c->bridge[i].guest = NULL;
+        if ( c->bridge_pg[i] )
+            put_page_and_type(c->bridge_pg[i]);
+        c->bridge_pg[i] = NULL;
+        if ( c->standin_pg[i] )
+        {
+            put_page_alloc_ref(c->standin_pg[i]);
+            put_page_and_type(c->standin_pg[i]);
+        }
+        c->standin_pg[i] = NULL;
+    }
+}
+
+bool casm_bridges_up(struct casm_domain *c)
+{
+    bool changed = false;
+    unsigned int i;
+
+    for ( i = 0; i < ARRAY_SIZE(c->bridge); i++ )
+        if ( c->bridge[i].guest )
+            changed |= casm_bridge_up(&c->bridge[i]);
+
+    return changed;
+}
+
+struct down_ctx {
+    struct casm_domain *c;
+    unsigned int page;
+};
+
+static void log_write(void *ctx, unsigned int offset, unsigned int len)
+{
+    const struct down_ctx *dc = ctx;
+    struct casm_domain *c = dc->c;
+    struct casm_rec rec = { .cls = CASM_CLS_RING, .kind = dc->page, .check = len, .aux = offset };
+
+    if ( !casm_logging(c) )
+        return;
+    c->applied[CASM_CLS_RING]++;
+    casm_put(c, rec, NULL, 0, c->bridge[dc->page].guest + offset, len);
+}
+
+void casm_bridges_down(struct casm_domain *c)
+{
+    struct down_ctx ctx = { .c = c };
+
+    for ( ctx.page = 0; ctx.page < ARRAY_SIZE(c->bridge); ctx.page++ )
+        if ( c->bridge[ctx.page].guest )
+            casm_bridge_down(&c->bridge[ctx.page], log_write, &ctx);
+}
+
+/* Replay: one RING record from the log into the guest's page. */
+bool casm_bridge_replay(struct casm_domain *c)
+{
+    struct casm_rec rec = { .cls = CASM_CLS_RING };
+    uint8_t buf[CASM_BRIDGE_BLOB_MAX];
+    struct casm_rec next;
+
+    c->applied[CASM_CLS_RING]++;
+    if ( !casm_peek(c, &next) )
+        return false;
+    if ( next.kind >= ARRAY_SIZE(c->bridge) || !c->bridge[next.kind].guest || next.check > sizeof(buf) ||
+         next.aux >= PAGE_SIZE || next.aux + next.check > PAGE_SIZE )
+    {
+        casm_diverge(c, &next, NULL, &rec, NULL, 0);
+        return false;
+    }
+    if ( !casm_take_blob(c, &rec, NULL, 0, buf) )
+        return false;
+    memcpy(c->bridge[rec.kind].guest + rec.aux, buf, rec.check);
+
+    return true;
+}
+
+/* Replay: shows dom0 what the guest printed. */
+void casm_console_report(struct casm_domain *c)
+{
+    struct casm_rec rec = { .cls = CASM_CLS_CONSOLE };
+    uint8_t buf[256];
+    unsigned int n;
+
+    if ( !c->bridge[CASM_PAGE_CONSOLE].guest )
+        return;
+    while ( (n = casm_bridge_text(&c->bridge[CASM_PAGE_CONSOLE], &c->console_seen, buf, sizeof(buf))) )
+    {
+        uint64_t records = c->records;
+
+        rec.check = n;
+        casm_put(c, rec, NULL, 0, buf, n);
+        c->records = records; /* a report is no record of the log */
+    }
+}

@@ -1,0 +1,516 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * CASMotion: life cycle of a recordable domain, and dom0's control over it.
+ */
+#include <xen/cpumask.h>
+#include <xen/domain_page.h>
+#include <xen/event.h>
+#include <xen/guest_access.h>
+#include <xen/lib.h>
+#include <xen/mm.h>
+#include <xen/sched.h>
+#include <asm/time.h>
+#include <public/domctl.h>
+#include <public/sched.h>
+
+#include "private.h"
+
+/* The cpupool whose domains are recordable; -1: none. Written under the domctl lock. */
+static int casm_cpupool = -1;
+
+/* --- Creation and end --- */
+
+int casm_domain_create(struct domain *d, struct xen_domctl_createdomain *config)
+{
+    struct casm_domain *c;
+
+    if ( casm_cpupool < 0 || config->cpupool_id != casm_cpupool )
+        return 0;
+
+    if ( !is_pv_domain(d) || config->max_vcpus != 1 )
+    {
+        printk(XENLOG_G_ERR "casm: %pd: the recording pool takes PV domains with one vCPU\n", d);
+        return -EOPNOTSUPP;
+    }
+
+    c = xzalloc(struct casm_domain);
+    if ( !c )
+        return -ENOMEM;
+    if ( !casm_pool_claim(d) )
+    {
+        printk(XENLOG_G_ERR "casm: %pd: the recording pool is in use\n", d);
+        xfree(c);
+        return -EBUSY;
+    }
+
+    c->d = d;
+    c->mode = CASM_MODE_IDLE;
+    spin_lock_init(&c->lock);
+    d->arch.casm = c;
+
+    config->max_evtchn_port = min_t(uint32_t, config->max_evtchn_port, CASM_PORTS_MAX - 1);
+    config->max_grant_frames = min_t(int32_t, config->max_grant_frames, 32);
+    config->grant_opts = XEN_DOMCTL_GRANT_version(1); /* v2 has status frames that a mapping would write */
+
+    return 0;
+}
+
+int casm_vcpu_create(struct vcpu *v)
+{
+    v->arch.casm = v->domain->arch.casm;
+    /* Lazy FPU switching shows in CR0.TS, which SMSW reads without a trap. */
+    if ( casm_on(v) )
+        v->arch.fully_eager_fpu = true;
+
+    return 0;
+}
+
+static void free_ring(struct casm_stream *s)
+{
+    unsigned int i;
+
+    if ( !s->hdr )
+        return;
+    put_page_alloc_ref(s->pg_hdr);
+    put_page_and_type(s->pg_hdr);
+    for ( i = 0; i < (1u << s->order); i++ )
+    {
+        put_page_alloc_ref(&s->pg_data[i]);
+        put_page_and_type(&s->pg_data[i]);
+    }
+    memset(s, 0, sizeof(*s));
+}
+
+/* From domain_kill(), with the domain paused. dom0 can still read what it has mapped. */
+void casm_domain_relinquish(struct domain *d)
+{
+    struct casm_domain *c = d->arch.casm;
+
+    if ( casm_logging(c) && d->creation_finished )
+        casm_end(c, CASM_END_DESTROYED, 0);
+    if ( casm_logging(c) )
+        c->mode = CASM_MODE_ENDED;
+    casm_bridges_destroy(c);
+    free_ring(&c->log);
+    free_ring(&c->feed);
+}
+
+void casm_domain_destroy(struct domain *d)
+{
+    if ( !d->arch.casm )
+        return;
+    casm_pool_release(d);
+    XFREE(d->arch.casm);
+}
+
+/* From domain_shutdown(), for the first shutdown of a domain. */
+void casm_domain_shutdown(struct domain *d, unsigned int reason)
+{
+    struct casm_domain *c = d->arch.casm;
+
+    /* One that dom0 asks for has no place in the instruction stream; the domain's destruction will end the log. */
+    if ( current->domain != d || !casm_logging(c) )
+        return;
+    if ( c->mode == CASM_MODE_REPLAY )
+        casm_console_report(c);
+    casm_end(c, reason == SHUTDOWN_crash ? CASM_END_CRASHED : CASM_END_SHUTDOWN, reason);
+}
+
+void casm_end(struct casm_domain *c, unsigned int reason, unsigned int code)
+{
+    struct casm_rec rec = { .cls = CASM_CLS_END, .kind = reason, .check = sizeof(c->applied), .aux = code };
+    uint64_t w[2], lw[2], applied[CASM_CLASSES_MAX];
+    struct casm_rec log = rec;
+
+    if ( reason != CASM_END_DESTROYED )
+        casm_digest_point(c, reason == CASM_END_STOPPED ? CASM_DIGEST_STOP : CASM_DIGEST_END);
+    w[0] = c->ordinal;
+    w[1] = c->hash;
+
+    if ( c->mode == CASM_MODE_RECORD )
+    {
+        c->end_reason = reason;
+        c->end_code = code;
+        casm_put(c, rec, w, 2, c->applied, sizeof(c->applied));
+        c->mode = CASM_MODE_ENDED;
+        casm_publish(c, true);
+        write_atomic(&c->log.hdr->eof, 1);
+        send_global_virq(CASM_VIRQ);
+    }
+    else if ( c->mode == CASM_MODE_REPLAY )
+    {
+        if ( !casm_take_blob(c, &log, lw, 2, applied) )
+            return;
+        if ( log.kind != reason || log.check != rec.check || log.aux != code || lw[0] != w[0] || lw[1] != w[1] ||
+             memcmp(applied, c->applied, sizeof(applied)) )
+        {
+            casm_diverge(c, &log, lw, &rec, w, 2);
+            return;
+        }
+        c->end_reason = reason;
+        c->end_code = code;
+        casm_stop_vcpu(c, CASM_MODE_ENDED);
+    }
+}
+
+/* --- Rings --- */
+
+static bool valid_size(uint64_t bytes)
+{
+    return bytes >= CASM_RING_MIN_BYTES && bytes <= CASM_RING_MAX_BYTES && !(bytes & (bytes - 1));
+}
+
+static int alloc_ring(struct domain *d, struct casm_stream *s, uint64_t bytes)
+{
+    unsigned int i;
+
+    s->order = get_order_from_bytes(bytes);
+    s->pg_hdr = alloc_domheap_page(d, MEMF_no_refcount);
+    s->pg_data = alloc_domheap_pages(d, s->order, MEMF_no_refcount);
+    if ( !s->pg_hdr || !s->pg_data )
+    {
+        if ( s->pg_hdr )
+            free_domheap_page(s->pg_hdr);
+        if ( s->pg_data )
+            free_domheap_pages(s->pg_data, s->order);
+        memset(s, 0, sizeof(*s));
+        return -ENOMEM;
+    }
+
+    /* Nobody knows these frames yet, so this cannot fail short of 2^43 references (see vmtrace_alloc_buffer()). */
+    if ( !get_page_and_type(s->pg_hdr, d, PGT_writable_page) )
+        return -ENODATA;
+    for ( i = 0; i < (1u << s->order); i++ )
+    {
+        if ( !get_page_and_type(&s->pg_data[i], d, PGT_writable_page) )
+            return -ENODATA;
+        clear_domain_page(page_to_mfn(&s->pg_data[i]));
+    }
+    clear_domain_page(page_to_mfn(s->pg_hdr));
+
+    s->data = page_to_virt(s->pg_data);
+    s->mask = bytes - 1;
+    s->hdr = page_to_virt(s->pg_hdr);
+    s->hdr->magic = CASM_RING_MAGIC;
+    s->hdr->abi = CASM_ABI_VERSION;
+    s->hdr->size_bytes = bytes;
+
+    return 0;
+}
+
+static const struct casm_stream *resource(const struct domain *d, unsigned int type)
+{
+    if ( !d->arch.casm )
+        return NULL;
+
+    return type == CASM_RESOURCE_LOG ? &d->arch.casm->log :
+           type == CASM_RESOURCE_FEED ? &d->arch.casm->feed : NULL;
+}
+
+unsigned int casm_resource_frames(const struct domain *d, unsigned int type)
+{
+    const struct casm_stream *s = resource(d, type);
+
+    return s && s->hdr ? 1 + (1u << s->order) : 0;
+}
+
+int casm_acquire_resource(struct domain *d, unsigned int type, unsigned int frame, unsigned int nr, xen_pfn_t *mfn_list)
+{
+    const struct casm_stream *s = resource(d, type);
+    unsigned int i;
+
+    if ( !s || !s->hdr || frame + nr > casm_resource_frames(d, type) )
+        return -EINVAL;
+    for ( i = 0; i < nr; i++, frame++ )
+        mfn_list[i] = mfn_x(page_to_mfn(frame ? s->pg_data + frame - 1 : s->pg_hdr));
+
+    return nr;
+}
+
+/* --- domctl --- */
+
+static int attach(struct casm_domain *c, struct casm_domctl *op)
+{
+    int rc;
+
+    if ( c->log.hdr || c->mode != CASM_MODE_IDLE )
+        return -EBUSY;
+    if ( !valid_size(op->u.attach.log_bytes) || (op->u.attach.feed_bytes && !valid_size(op->u.attach.feed_bytes)) )
+        return -EINVAL;
+
+    rc = alloc_ring(c->d, &c->log, op->u.attach.log_bytes);
+    if ( !rc && op->u.attach.feed_bytes )
+    {
+        rc = alloc_ring(c->d, &c->feed, op->u.attach.feed_bytes);
+        if ( rc )
+            free_ring(&c->log);
+    }
+
+    return rc;
+}
+
+static int start_record(struct casm_domain *c)
+{
+    struct casm_rec rec = { .cls = CASM_CLS_INIT, .check = PAGE_SIZE };
+    struct vcpu *v = c->d->vcpu[0];
+
+    c->allow_time = true;
+    force_update_vcpu_system_time(v);
+    c->allow_time = false;
+
+    c->mode = CASM_MODE_RECORD;
+    c->applied[CASM_CLS_INIT]++;
+    casm_put(c, rec, NULL, 0, c->d->shared_info, PAGE_SIZE);
+    casm_digest_point(c, CASM_DIGEST_START);
+    casm_publish(c, true);
+
+    return 0;
+}
+
+static int start_replay(struct casm_domain *c)
+{
+    static uint8_t buf[CASM_BLOB_MAX_BYTES]; /* domctls are serialised */
+    struct casm_rec next;
+
+    c->mode = CASM_MODE_REPLAY;
+    c->replaying = true;
+    memset(c->pending, 0, sizeof(c->pending));
+    c->npending = 0;
+
+    while ( casm_peek(c, &next) && next.cls == CASM_CLS_INIT )
+    {
+        struct casm_rec rec = { .cls = CASM_CLS_INIT };
+
+        c->applied[CASM_CLS_INIT]++;
+        if ( !casm_take_blob(c, &rec, NULL, 0, buf) )
+            break;
+        if ( rec.aux >= PAGE_SIZE || rec.aux + rec.check > PAGE_SIZE )
+        {
+            casm_diverge(c, &rec, NULL, NULL, NULL, 0);
+            break;
+        }
+        memcpy((void *)c->d->shared_info + rec.aux, buf, rec.check);
+    }
+    casm_digest_point(c, CASM_DIGEST_START);
+    casm_publish(c, true);
+
+    return c->mode == CASM_MODE_REPLAY ? 0 : c->mode == CASM_MODE_DIVERGED ? -EXDEV : -ENODATA;
+}
+
+static int start_run(struct casm_domain *c, struct casm_domctl *op)
+{
+    bool replay = op->u.start.mode == CASM_MODE_REPLAY;
+    uint64_t since;
+    int rc;
+
+    if ( c->d->creation_finished || c->mode != CASM_MODE_IDLE || !c->d->vcpu[0] )
+        return -EBUSY;
+    if ( !c->log.hdr || replay != !!c->feed.hdr || (!replay && op->u.start.mode != CASM_MODE_RECORD) ||
+         (op->u.start.flags & ~CASM_START_ACCOUNT) || op->u.start._pad || (replay && op->u.start.disable) )
+        return -EINVAL;
+    rc = casm_bridges_init(c);
+    if ( rc )
+        return rc;
+
+    c->account = op->u.start.flags & CASM_START_ACCOUNT;
+    c->disable = op->u.start.disable;
+    c->digest_interval = op->u.start.digest_interval;
+    c->digest_next = c->digest_interval;
+    c->hash = CASM_HASH_SEED;
+    since = casm_clock(c);
+    rc = replay ? start_replay(c) : start_record(c);
+    casm_charge(c, CASM_CAUSE_START_END, since);
+
+    return rc;
+}
+
+static int stop_run(struct casm_domain *c)
+{
+    if ( !casm_logging(c) )
+        return -EINVAL;
+
+    if ( c->mode == CASM_MODE_RECORD && c->d->creation_finished )
+    {
+        /* The vCPU does it at its next injection point; if it sleeps, it must wake up for that. */
+        c->stop = true;
+        smp_wmb();
+        vcpu_unblock(c->d->vcpu[0]);
+        return 0;
+    }
+
+    domain_pause(c->d);
+    if ( c->mode == CASM_MODE_RECORD )
+        casm_end(c, CASM_END_STOPPED, 0);
+    else if ( c->mode == CASM_MODE_REPLAY )
+        casm_stop_vcpu(c, CASM_MODE_ENDED);
+    domain_unpause(c->d);
+
+    return 0;
+}
+
+static void kick(struct casm_domain *c)
+{
+    if ( test_and_clear_bit(0, &c->stalled) )
+        vcpu_unpause(c->d->vcpu[0]);
+}
+
+static int detach(struct casm_domain *c)
+{
+    domain_pause(c->d);
+    if ( c->mode == CASM_MODE_REPLAY )
+        casm_stop_vcpu(c, CASM_MODE_ENDED);
+    else if ( c->mode == CASM_MODE_RECORD )
+    {
+        c->end_reason = CASM_END_STOPPED;
+        c->mode = CASM_MODE_ENDED;
+    }
+    free_ring(&c->log);
+    free_ring(&c->feed);
+    kick(c);
+    domain_unpause(c->d);
+
+    return 0;
+}
+
+static int status(const struct casm_domain *c, const struct casm_domctl *op)
+{
+    struct casm_status st = {
+        .abi = CASM_ABI_VERSION,
+        .mode = c->mode,
+        .end_reason = c->end_reason,
+        .end_code = c->end_code,
+        .ordinal = c->ordinal,
+        .records = c->records,
+        .hash = c->hash,
+        .stalls_log = c->stalls_log,
+        .stalls_feed = c->stalls_feed,
+        .events_queued = c->events_queued,
+        .delay_max_ns = c->delay_max_ns,
+        .spurious_faults = c->spurious_faults,
+        .tsc_khz = c->d->arch.tsc_khz,
+        .divergence = c->divergence,
+    };
+
+    if ( op->u.status.size_bytes < sizeof(st) )
+        return -EINVAL;
+    memcpy(st.applied, c->applied, sizeof(st.applied));
+    memcpy(st.logged, c->logged, sizeof(st.logged));
+    memcpy(st.cycles, c->cycles, sizeof(st.cycles));
+    memcpy(st.delay_count, c->delay_count, sizeof(st.delay_count));
+
+    return raw_copy_to_guest((void *)op->u.status.addr, &st, sizeof(st)) ? -EFAULT : 0;
+}
+
+/* For dom0's search for the frame that differs. Slow: a few thousand instructions per frame. */
+static int frames(const struct casm_domain *c, const struct casm_domctl *op)
+{
+    uint64_t i, hash;
+
+    if ( op->u.frames.first > casm_pool_end() - casm_pool_first() ||
+         op->u.frames.count > casm_pool_end() - casm_pool_first() - op->u.frames.first )
+        return -EINVAL;
+
+    for ( i = 0; i < op->u.frames.count; i++ )
+    {
+        hash = casm_frame_hash(c->d, casm_pool_first() + op->u.frames.first + i);
+        if ( raw_copy_to_guest((void *)(op->u.frames.addr + i * sizeof(hash)), &hash, sizeof(hash)) )
+            return -EFAULT;
+    }
+
+    return 0;
+}
+
+/* Under the domctl lock. @op is copied back to dom0 if 0 is returned. */
+long casm_do_domctl(struct domain *d, struct casm_domctl *op)
+{
+    struct casm_domain *c = d->arch.casm;
+
+    if ( op->op == CASM_OP_host_info )
+    {
+        memset(&op->u, 0, sizeof(op->u));
+        op->u.host.abi = CASM_ABI_VERSION;
+        op->u.host.cpupool = casm_cpupool;
+        op->u.host.hook_switches = ((1u << (CASM_CLS_CONSOLE + 1)) - 1) & ~1u;
+        casm_pool_info(op);
+        return 0;
+    }
+
+    if ( op->abi != CASM_ABI_VERSION )
+        return -EINVAL;
+
+    if ( op->op == CASM_OP_set_cpupool )
+    {
+        casm_cpupool = op->u.pool.cpupool;
+        return 0;
+    }
+
+    if ( !c )
+        return -EOPNOTSUPP;
+
+    switch ( op->op )
+    {
+    case CASM_OP_attach:
+        return attach(c, op);
+
+    case CASM_OP_start:
+        return start_run(c, op);
+
+    case CASM_OP_stop:
+        return stop_run(c);
+
+    case CASM_OP_status:
+        return status(c, op);
+
+    case CASM_OP_kick:
+        kick(c);
+        return 0;
+
+    case CASM_OP_frames:
+        return frames(c, op);
+
+    case CASM_OP_detach:
+        return detach(c);
+
+    default:
+        return -ENOSYS;
+    }
+}
+
+/* Operations of dom0 that would change what the guest sees, at a moment that nobody logs. */
+bool casm_domctl_denied(const struct domain *d, unsigned int cmd)
+{
+    if ( !casm_logging(d->arch.casm) )
+        return false;
+
+    switch ( cmd )
+    {
+    case XEN_DOMCTL_setvcpucontext:
+    case XEN_DOMCTL_set_ext_vcpucontext:
+    case XEN_DOMCTL_setvcpuextstate:
+    case XEN_DOMCTL_set_vcpu_msrs:
+    case XEN_DOMCTL_sendtrigger:
+    case XEN_DOMCTL_shadow_op:
+    case XEN_DOMCTL_hypercall_init:
+    case XEN_DOMCTL_settimeoffset:
+    case XEN_DOMCTL_settscinfo:
+    case XEN_DOMCTL_set_address_size:
+    case XEN_DOMCTL_set_cpu_policy:
+    case XEN_DOMCTL_gdbsx_guestmemio:
+    case XEN_DOMCTL_gdbsx_pausevcpu:
+    case XEN_DOMCTL_gdbsx_unpausevcpu:
+    case XEN_DOMCTL_setdebugging:
+    case XEN_DOMCTL_debug_op:
+    case XEN_DOMCTL_ioport_permission:
+    case XEN_DOMCTL_iomem_permission:
+    case XEN_DOMCTL_memory_mapping:
+    case XEN_DOMCTL_ioport_mapping:
+    case XEN_DOMCTL_irq_permission:
+    case XEN_DOMCTL_assign_device:
+    case XEN_DOMCTL_bind_pt_irq:
+    case XEN_DOMCTL_resumedomain:
+        return true;
+
+    default:
+        return false;
+    }
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * CASMotion: digest of all frames of a domain.
+ */
+#include <xen/lib.h>
+#include <xen/mm.h>
+#include <xen/softirq.h>
+
+#include "private.h"
+
+bool casm_page_is_zero(const uint64_t *p)
+{
+    unsigned int i;
+
+    for ( i = 0; i < 512; i += 8 )
+        if ( p[i] | p[i + 1] | p[i + 2] | p[i + 3] | p[i + 4] | p[i + 5] | p[i + 6] | p[i + 7] )
+            return false;
+
+    return true;
+}
+
+static inline uint64_t lane(uint64_t l, uint64_t x)
+{
+    l = (l ^ x) * CASM_HASH_MULT;
+    return (l << 31) | (l >> 33);
+}
+
+uint64_t casm_page_hash(const uint64_t *p)
+{
+    uint64_t a = 1, b = 2, c = 3, d = 4;
+    unsigned int i;
+
+    for ( i = 0; i < 512; i += 8 )
+    {
+        a = lane(a, p[i]);     b = lane(b, p[i + 1]); c = lane(c, p[i + 2]); d = lane(d, p[i + 3]);
+        a = lane(a, p[i + 4]); b = lane(b, p[i + 5]); c = lane(c, p[i + 6]); d = lane(d, p[i + 7]);
+    }
+
+    return casm_mix(casm_mix(casm_mix(a, b), c), d);
+}
+
+/* Hash of one frame of the pool; 0 if @d does not own it, or it is all zeros. */
+uint64_t casm_frame_hash(const struct domain *d, unsigned long mfn)
+{
+    const struct page_info *pg = mfn_to_page(_mfn(mfn));
+
+    if ( page_get_owner(pg) != d || !casm_pool_guest_frame(mfn) || casm_page_is_zero(mfn_to_virt(mfn)) )
+        return 0;
+
+    return casm_page_hash(mfn_to_virt(mfn));
+}
+
+/*
+ * Covers every frame of the pool that the domain owns and can see: RAM, shared_info, grant frames. A frame of zeros counts
+ * only in @frames, which makes a mostly empty guest cheap. Frame numbers enter, so that equal frames cannot be swapped.
+ */
+static uint64_t domain_digest(const struct domain *d, uint64_t *frames)
+{
+    unsigned long mfn;
+    uint64_t h = CASM_HASH_SEED;
+
+    *frames = 0;
+    for ( mfn = casm_pool_first(); mfn < casm_pool_end(); mfn++ )
+    {
+        const struct page_info *pg = mfn_to_page(_mfn(mfn));
+        const uint64_t *p;
+
+        if ( page_get_owner(pg) != d || !casm_pool_guest_frame(mfn) )
+            continue;
+        ++*frames;
+        p = mfn_to_virt(mfn);
+        if ( !casm_page_is_zero(p) )
+            h = casm_mix(casm_mix(h, mfn), casm_page_hash(p));
+    }
+
+    return h;
+}
+
+void casm_digest_point(struct casm_domain *c, unsigned int when)
+{
+    struct casm_rec rec = { .cls = CASM_CLS_DIGEST, .kind = when };
+    uint64_t since = casm_clock(c), w[3];
+
+    w[0] = c->ordinal;
+    w[2] = domain_digest(c->d, &w[1]);
+    casm_charge(c, CASM_CAUSE_DIGEST, since);
+    casm_exchange(c, &rec, w, 3, CASM_CMP_KIND | CASM_CMP_WORDS);
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * CASMotion: synchronous entries and injection points.
+ *
+ * A synchronous entry is counted once per guest-visible event that the guest's own instructions caused. Interrupts, NMIs,
+ * lazy FPU or LDT faults and swallowed spurious faults are not counted: they happen at another place in each run.
+ * Effects from outside (event bits, ring data, upcalls) reach the guest only at the exit of a trip that counted something.
+ */
+#include <xen/event.h>
+#include <xen/lib.h>
+#include <xen/sched.h>
+#include <xen/softirq.h>
+#include <asm/processor.h>
+#include <asm/traps.h>
+
+#include "private.h"
+
+static uint64_t regs_hash(uint64_t h, const struct cpu_user_regs *r, const struct vcpu *v)
+{
+    h = casm_mix(h, r->rip); h = casm_mix(h, r->rsp);
+    h = casm_mix(h, r->rax); h = casm_mix(h, r->rbx);
+    h = casm_mix(h, r->rcx); h = casm_mix(h, r->rdx);
+    h = casm_mix(h, r->rsi); h = casm_mix(h, r->rdi);
+    h = casm_mix(h, r->rbp); h = casm_mix(h, r->r8);
+    h = casm_mix(h, r->r9);  h = casm_mix(h, r->r10);
+    h = casm_mix(h, r->r11); h = casm_mix(h, r->r12);
+    h = casm_mix(h, r->r13); h = casm_mix(h, r->r14);
+    h = casm_mix(h, r->r15);
+    /* RF tells how Xen was entered, not what the guest did. */
+    return casm_mix(h, (r->rflags & ~(uint64_t)X86_EFLAGS_RF) | ((uint64_t)!!(v->arch.flags & TF_kernel_mode) << 63));
+}
+
+void casm_count_entry(unsigned int kind, uint32_t detail)
+{
+    struct vcpu *v = current;
+    struct casm_domain *c = v->arch.casm;
+    struct casm_rec rec = { .cls = CASM_CLS_ENTRY, .kind = kind, .aux = detail };
+    uint64_t since;
+
+    c->sync = true;
+    if ( !casm_logging(c) )
+        return;
+
+    since = casm_clock(c);
+    c->hash = regs_hash(c->hash, guest_cpu_user_regs(), v);
+    rec.check = c->hash >> 48;
+    if ( casm_exchange(c, &rec, NULL, 0, CASM_CMP_KIND | CASM_CMP_CHECK | CASM_CMP_AUX) )
+        c->ordinal++;
+    casm_charge(c, CASM_CAUSE_ENTRY, since);
+}
+
+/*
+ * Replaces hypercall_preempt_check() for a recordable domain: never because of softirqs or events, which come at another
+ * moment in each run, but after a number of checks or logged bytes, which do not.
+ */
+bool casm_preempt_check(void)
+{
+    struct casm_domain *c = current->arch.casm;
+    uint64_t bytes = (c->mode == CASM_MODE_REPLAY ? c->feed.pos : c->log.pos) - c->trip_start;
+
+    return ++c->trip_checks >= CASM_TRIP_CHECKS || (casm_logging(c) && bytes > CASM_TRIP_SOFT_BYTES);
+}
+
+/*
+ * A page fault that the current tables do not justify came from a stale TLB entry. Whether one is there differs from run
+ * to run: retry instead of showing it to the guest.
+ */
+void casm_spurious_fault(void)
+{
+    current->arch.casm->spurious_faults++;
+}
+
+/* One step of work with interrupts on, then all exit tests run again. */
+static bool long_work(struct casm_domain *c)
+{
+    if ( likely(!c->stop) && (!c->digest_interval || likely(c->ordinal < c->digest_next)) )
+        return false;
+
+    local_irq_enable();
+    if ( c->stop )
+    {
+        c->stop = false;
+        casm_end(c, CASM_END_STOPPED, 0);
+    }
+    else
+    {
+        c->digest_next = c->ordinal + c->digest_interval;
+        casm_digest_point(c, CASM_DIGEST_PERIODIC);
+    }
+    local_irq_disable();
+
+    return true;
+}
+
+/* Replay: what the log has at this point besides effects to inject. Returns true if it did something. */
+static bool replay_long_work(struct casm_domain *c)
+{
+    struct casm_rec next;
+
+    if ( !casm_peek(c, &next) )
+    {
+        if ( c->mode != CASM_MODE_REPLAY )
+            return false;
+        /* casm_room() lets us get here with an empty feed only after its end. */
+        c->end_reason = CASM_END_NONE;
+        casm_stop_vcpu(c, CASM_MODE_ENDED);
+        return true;
+    }
+
+    if ( next.cls == CASM_CLS_DIGEST && next.kind == CASM_DIGEST_PERIODIC )
+    {
+        local_irq_enable();
+        casm_digest_point(c, CASM_DIGEST_PERIODIC);
+        local_irq_disable();
+        return true;
+    }
+
+    /*
+     * An end that no instruction of the guest causes: dom0 stopped the recording, or destroyed the domain. One that the
+     * guest causes is met in casm_domain_shutdown(), before this exit.
+     */
+    if ( (next.cls == CASM_CLS_DIGEST && next.kind == CASM_DIGEST_STOP) ||
+         (next.cls == CASM_CLS_END && next.kind == CASM_END_DESTROYED) )
+    {
+        local_irq_enable();
+        casm_end(c, next.cls == CASM_CLS_END ? CASM_END_DESTROYED : CASM_END_STOPPED, 0);
+        local_irq_disable();
+        return true;
+    }
+
+    return false;
+}
+
+/*
+ * Called from test_guest_events (entry.S) with interrupts off, for a recordable vCPU. Softirqs were processed before.
+ * Returns CASM_EXIT_*.
+ */
+unsigned int casm_exit_work(void)
+{
+    struct casm_domain *c = current->arch.casm;
+    uint64_t since;
+
+    c->trip_checks = 0;
+
+    if ( !c->sync )
+        return CASM_EXIT_SKIP;
+
+    if ( !casm_logging(c) )
+    {
+        if ( c->mode == CASM_MODE_DIVERGED || (c->mode == CASM_MODE_ENDED && c->replaying) )
+            return CASM_EXIT_AGAIN; /* paused: the scheduler takes it from here */
+        c->sync = false;
+        casm_drain(c);
+        return CASM_EXIT_DELIVER;
+    }
+
+    if ( !casm_room(c) )
+        return CASM_EXIT_AGAIN;
+
+    if ( c->mode == CASM_MODE_RECORD )
+    {
+        if ( long_work(c) )
+            return CASM_EXIT_AGAIN;
+        since = casm_clock(c);
+        casm_drain(c);
+        casm_publish(c, false);
+        c->trip_start = c->log.pos;
+        casm_charge(c, CASM_CAUSE_EXIT, since);
+    }
+    else
+    {
+        if ( !casm_inject_logged(c) )
+            return CASM_EXIT_AGAIN;
+        if ( replay_long_work(c) )
+            return CASM_EXIT_AGAIN;
+        casm_publish(c, false);
+        c->trip_start = c->feed.pos;
+    }
+
+    c->sync = false;
+
+    return CASM_EXIT_DELIVER;
+}

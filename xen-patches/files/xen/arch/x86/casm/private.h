@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * CASMotion: state of a recordable domain, and what its parts offer each other.
+ *
+ * One vCPU. Everything but the event queue (lock) and the kick flag (atomic) is touched only by that vCPU in its own
+ * context, or by dom0 while the vCPU cannot run (paused, or never started).
+ */
+#ifndef CASM_PRIVATE_H
+#define CASM_PRIVATE_H
+
+#include <xen/sched.h>
+#include <xen/spinlock.h>
+#include <asm/casm.h>
+#include <casm/casm_abi.h>
+
+#include "bridge.h"
+#include "digest.h"
+
+/*
+ * Upper bound of what one trip through Xen (entry to exit) may put into the log: 8 KiB until a multicall is preempted, one
+ * sub-call of at most 8 KiB, 64 ports, both bridges, a digest and an END. Checked at each exit, before the guest may run on.
+ */
+#define CASM_TRIP_BYTES      (32u << 10)
+#define CASM_TRIP_SOFT_BYTES (8u << 10)
+#define CASM_TRIP_CHECKS     1024u /* preemption checks after which a hypercall is continued: bounds softirq latency */
+#define CASM_DRAIN_PORTS     64u   /* ports injected at one exit; the rest waits for the next */
+
+/* One ring as seen from Xen. */
+struct casm_stream {
+    struct casm_ring *hdr;  /* NULL: not attached */
+    uint64_t *data;
+    uint64_t mask;          /* size_bytes - 1 */
+    uint64_t pos;           /* our counter: produced (log) or consumed (feed) */
+    uint64_t other;         /* last value seen of the other side's counter */
+    uint64_t notified;      /* pos when dom0 was last notified */
+    struct page_info *pg_hdr, *pg_data;
+    unsigned int order;
+};
+
+struct casm_domain {
+    struct domain *d;
+    unsigned int mode;          /* enum casm_mode */
+    bool sync;                  /* the coming exit is a counted one: effects and upcalls may be applied */
+    bool stop;                  /* dom0 asked for END(STOPPED) */
+    bool account;
+    bool replaying;             /* the domain was built to be replayed: outside signals never reach it */
+    bool allow_time;            /* casm_start is writing the time info */
+    uint32_t disable;           /* classes that are not logged (debug switch) */
+    unsigned int end_reason, end_code;
+
+    uint64_t ordinal, records, hash;
+    uint64_t digest_interval, digest_next;
+    uint64_t trip_start;        /* stream position at the start of this trip */
+    unsigned int trip_checks;
+    unsigned int tapped;        /* OUTMEM records of this call */
+
+    struct casm_stream log, feed;
+    unsigned long stalled;      /* bit 0: vCPU paused, waiting for a ring */
+
+    spinlock_t lock;            /* protects the queue; irq-safe, innermost */
+    unsigned long pending[CASM_PORTS_MAX / BITS_PER_LONG];
+    unsigned int npending;
+    s_time_t pending_since;
+    bool injecting;             /* set_pending calls of ours pass the queue; written by the vCPU only */
+
+    struct casm_bridge bridge[2];   /* by enum casm_bridge_page */
+    struct page_info *bridge_pg[2]; /* the guest's page, with a writable type reference */
+    struct page_info *standin_pg[2];
+    uint32_t console_seen;      /* replay: console output reported up to this index */
+
+    uint64_t applied[CASM_CLASSES_MAX], logged[CASM_CLASSES_MAX];
+    uint64_t cycles[CASM_CAUSES];
+    uint64_t stalls_log, stalls_feed, events_queued, spurious_faults;
+    uint64_t delay_max_ns, delay_count[8];
+    struct casm_divergence divergence;
+};
+
+static inline bool casm_logging(const struct casm_domain *c)
+{
+    return c->mode == CASM_MODE_RECORD || c->mode == CASM_MODE_REPLAY;
+}
+
+/* --- stream.c --- */
+/* Header fields that casm_take() compares with the log's. */
+#define CASM_CMP_KIND  1u
+#define CASM_CMP_CHECK 2u
+#define CASM_CMP_AUX   4u
+#define CASM_CMP_WORDS 8u
+
+void casm_put(struct casm_domain *c, struct casm_rec rec, const uint64_t *w, unsigned int nw,
+              const void *blob, unsigned int len);
+bool casm_take(struct casm_domain *c, struct casm_rec *rec, uint64_t *w, unsigned int nw, unsigned int cmp);
+bool casm_peek(struct casm_domain *c, struct casm_rec *rec);
+bool casm_take_blob(struct casm_domain *c, struct casm_rec *rec, uint64_t *w, unsigned int nw, void *blob);
+void casm_publish(struct casm_domain *c, bool notify);
+bool casm_room(struct casm_domain *c);
+void casm_stop_vcpu(struct casm_domain *c, unsigned int mode);
+void casm_diverge(struct casm_domain *c, const struct casm_rec *expected, const uint64_t *expected_w,
+                  const struct casm_rec *actual, const uint64_t *actual_w, unsigned int nw);
+
+/* Symmetric exchange of a SYNC class: logs @rec and @w when recording, replaces (and compares) them when replaying. */
+static inline bool casm_exchange(struct casm_domain *c, struct casm_rec *rec, uint64_t *w, unsigned int nw, unsigned int cmp)
+{
+    c->applied[rec->cls]++;
+    if ( c->mode == CASM_MODE_RECORD )
+    {
+        casm_put(c, *rec, w, nw, NULL, 0);
+        return true;
+    }
+    return casm_take(c, rec, w, nw, cmp);
+}
+
+/* --- control.c --- */
+void casm_end(struct casm_domain *c, unsigned int reason, unsigned int code);
+
+/* --- digest --- */
+void casm_digest_point(struct casm_domain *c, unsigned int when);
+uint64_t casm_frame_hash(const struct domain *d, unsigned long mfn);
+
+/* --- queue.c --- */
+void casm_drain(struct casm_domain *c);
+bool casm_inject_logged(struct casm_domain *c);
+void casm_set_pending(struct casm_domain *c, unsigned int port);
+
+/* --- bridge-glue.c --- */
+int casm_bridges_init(struct casm_domain *c);
+void casm_bridges_destroy(struct casm_domain *c);
+bool casm_bridges_up(struct casm_domain *c);
+void casm_bridges_down(struct casm_domain *c);
+bool casm_bridge_replay(struct casm_domain *c);
+void casm_console_report(struct casm_domain *c);
+
+/* --- pool.c --- */
+struct page_info *casm_pool_standin(struct domain *d, unsigned int idx);
+bool casm_pool_claim(struct domain *d);
+void casm_pool_release(const struct domain *d);
+bool casm_pool_guest_frame(unsigned long mfn);
+void casm_pool_info(struct casm_domctl *op);
+unsigned long casm_pool_first(void);
+unsigned long casm_pool_end(void);
+
+/* Cycle accounting: no cost but a branch unless dom0 asked for it. */
+static inline uint64_t casm_clock(const struct casm_domain *c)
+{
+    return unlikely(c->account) ? rdtsc() : 0;
+}
+static inline void casm_charge(struct casm_domain *c, unsigned int cause, uint64_t since)
+{
+    if ( unlikely(since) )
+        c->cycles[cause] += rdtsc() - since;
+}
+
+#endif /* CASM_PRIVATE_H */

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * CASMotion: queue of event channel signals, and their injection.
+ *
+ * Signals come from dom0, timers and the vCPU's own hypercalls, in any context. They set a bit here; the vCPU turns bits
+ * into pending events on its way out of Xen, where the place can be named.
+ */
+#include <xen/event.h>
+#include <xen/lib.h>
+#include <xen/sched.h>
+
+#include "private.h"
+
+/*
+ * Called from evtchn_port_set_pending() with the channel's lock held, possibly in interrupt context.
+ * Returns false if the signal shall take the ordinary way.
+ */
+bool casm_queue_event(struct domain *d, const struct evtchn *chn)
+{
+    struct casm_domain *c = d->arch.casm;
+    struct vcpu *v = d->vcpu[0];
+    unsigned long flags;
+
+    if ( c->injecting && current == v )
+        return false;
+
+    /* Outside signals of a replay come from the log only; the same holds for one that stands at its end. */
+    if ( c->replaying || chn->port >= CASM_PORTS_MAX || !v )
+        return true;
+
+    spin_lock_irqsave(&c->lock, flags);
+    if ( !__test_and_set_bit(chn->port, c->pending) )
+    {
+        if ( !c->npending++ )
+            c->pending_since = NOW();
+        c->events_queued++;
+    }
+    spin_unlock_irqrestore(&c->lock, flags);
+
+    /* It will find the queue at the exit of the hypercall in which it blocked. */
+    vcpu_unblock(v);
+
+    return true;
+}
+
+/*
+ * The counterpart of local_events_need_delivery() in vcpu_block() and do_poll(): a queued signal must keep the vCPU awake,
+ * or the wake-up is lost. The spurious returns that this causes are harmless, and happen in the replay too.
+ */
+bool casm_must_not_block(const struct vcpu *v)
+{
+    const struct casm_domain *c = v->arch.casm;
+
+    return read_atomic(&c->npending) || read_atomic(&c->stop);
+}
+
+void casm_set_pending(struct casm_domain *c, unsigned int port)
+{
+    struct domain *d = c->d;
+    struct evtchn *chn;
+
+    if ( !port_is_valid(d, port) )
+        return;
+
+    chn = evtchn_from_port(d, port);
+    c->injecting = true;
+    evtchn_read_lock(chn);
+    if ( evtchn_usable(chn) )
+        d->evtchn_port_ops->set_pending(d->vcpu[chn->notify_vcpu_id], chn);
+    evtchn_read_unlock(chn);
+    c->injecting = false;
+}
+
+static void account_delay(struct casm_domain *c, s_time_t since)
+{
+    s_time_t now = NOW();
+    uint64_t delay = now > since ? now - since : 0, limit = 10000; /* clocks of two pCPUs may differ a little */
+    unsigned int i;
+
+    if ( delay > c->delay_max_ns )
+        c->delay_max_ns = delay;
+    for ( i = 0; i < ARRAY_SIZE(c->delay_count) - 1 && delay >= limit; i++ )
+        limit *= 10;
+    c->delay_count[i]++;
+}
+
+/* Takes at most CASM_DRAIN_PORTS ports off the queue, lowest first. */
+static unsigned int take_ports(struct casm_domain *c, uint16_t *ports)
+{
+    unsigned int n = 0, port = 0;
+    unsigned long flags;
+
+    spin_lock_irqsave(&c->lock, flags);
+    while ( n < CASM_DRAIN_PORTS && (port = find_next_bit(c->pending, CASM_PORTS_MAX, port)) < CASM_PORTS_MAX )
+    {
+        __clear_bit(port, c->pending);
+        ports[n++] = port;
+    }
+    c->npending -= n;
+    account_delay(c, c->pending_since);
+    if ( c->npending )
+        c->pending_since = NOW();
+    spin_unlock_irqrestore(&c->lock, flags);
+
+    return n;
+}
+
+/*
+ * Applies what is queued: ring data first, so that an event never announces data that is not there; then the events.
+ */
+void casm_drain(struct casm_domain *c)
+{
+    uint16_t ports[CASM_DRAIN_PORTS];
+    unsigned int i, n;
+    bool up;
+
+    if ( likely(!read_atomic(&c->npending)) || c->replaying )
+        return;
+
+    n = take_ports(c, ports);
+    casm_bridges_down(c);
+    /*
+     * The guest may have decided against a notification because of a consumer index that only now moved: look for data
+     * it published in the meantime, and tell the back end in its place.
+     */
+    up = casm_bridges_up(c);
+
+    for ( i = 0; i < n; i++ )
+    {
+        struct casm_rec rec = { .cls = CASM_CLS_EVTCHN, .aux = ports[i] };
+
+        if ( casm_logging(c) )
+        {
+            c->applied[CASM_CLS_EVTCHN]++;
+            casm_put(c, rec, NULL, 0, NULL, 0);
+        }
+        casm_set_pending(c, ports[i]);
+        if ( up && evtchn_from_port(c->d, ports[i])->state == ECS_INTERDOMAIN )
+            evtchn_send(c->d, ports[i]);
+    }
+}
+
+/*
+ * Replay: applies the effects that the log has at this injection point. Returns false if the replay stopped.
+ */
+bool casm_inject_logged(struct casm_domain *c)
+{
+    struct casm_rec next;
+
+    while ( casm_peek(c, &next) )
+    {
+        if ( next.cls == CASM_CLS_EVTCHN )
+        {
+            struct casm_rec rec = { .cls = CASM_CLS_EVTCHN };
+
+            c->applied[CASM_CLS_EVTCHN]++;
+            if ( !casm_take(c, &rec, NULL, 0, 0) )
+                return false;
+            casm_set_pending(c, rec.aux);
+        }
+        else if ( next.cls == CASM_CLS_RING )
+        {
+            if ( !casm_bridge_replay(c) )
+                return false;
+        }
+        else
+            break;
+    }
+
+    return c->mode == CASM_MODE_REPLAY;
+}

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * CASMotion: the two rings. Producing the log, consuming the feed, and naming the first difference.
+ *
+ * Both counters are kept privately and published at exits: one store per trip instead of one per record.
+ */
+#include <xen/event.h>
+#include <xen/lib.h>
+#include <xen/sched.h>
+
+#include "private.h"
+
+static inline uint64_t *slot(const struct casm_stream *s, uint64_t pos)
+{
+    return s->data + ((pos & s->mask) >> 3);
+}
+
+static inline uint64_t as_word(struct casm_rec rec)
+{
+    union { struct casm_rec rec; uint64_t w; } u = { .rec = rec };
+
+    return u.w;
+}
+
+static inline struct casm_rec as_rec(uint64_t w)
+{
+    union { uint64_t w; struct casm_rec rec; } u = { .w = w };
+
+    return u.rec;
+}
+
+static void copy_in(const struct casm_stream *s, uint64_t pos, const void *from, unsigned int len)
+{
+    unsigned int at = pos & s->mask, first = min_t(uint64_t, len, s->mask + 1 - at);
+
+    memcpy((uint8_t *)s->data + at, from, first);
+    memcpy(s->data, (const uint8_t *)from + first, len - first);
+}
+
+static void copy_out(const struct casm_stream *s, uint64_t pos, void *to, unsigned int len)
+{
+    unsigned int at = pos & s->mask, first = min_t(uint64_t, len, s->mask + 1 - at);
+
+    memcpy(to, (const uint8_t *)s->data + at, first);
+    memcpy((uint8_t *)to + first, s->data, len - first);
+}
+
+/*
+ * Room was reserved at the last exit (casm_room()), so there is always space, unless one trip made more records than
+ * CASM_TRIP_BYTES allows for. That would be our bug; a record must not be dropped, so the domain cannot go on.
+ */
+void casm_put(struct casm_domain *c, struct casm_rec rec, const uint64_t *w, unsigned int nw,
+              const void *blob, unsigned int len)
+{
+    struct casm_stream *s = &c->log;
+    unsigned int i, size = 8 + 8 * nw + ROUNDUP(len, 8);
+
+    if ( unlikely(c->disable & (1u << rec.cls)) )
+        return;
+
+    if ( unlikely(s->pos + size - s->other > s->mask + 1) )
+    {
+        printk(XENLOG_G_ERR "casm: %pd: one entry produced more records than a ring reserve holds\n", c->d);
+        c->mode = CASM_MODE_ENDED;
+        domain_crash(c->d);
+        return;
+    }
+
+    c->records++;
+    c->logged[rec.cls]++;
+    *slot(s, s->pos) = as_word(rec);
+    s->pos += 8;
+    for ( i = 0; i < nw; i++, s->pos += 8 )
+        *slot(s, s->pos) = w[i];
+    if ( len )
+    {
+        if ( len & 7 )
+            *slot(s, s->pos + (len & ~7u)) = 0;
+        copy_in(s, s->pos, blob, len);
+        s->pos += ROUNDUP(len, 8);
+    }
+}
+
+void casm_stop_vcpu(struct casm_domain *c, unsigned int mode)
+{
+    c->mode = mode;
+    /* Never unpaused: the state stays as it is for whoever wants to look at it. */
+    vcpu_pause_nosync(c->d->vcpu[0]);
+    casm_publish(c, true);
+    write_atomic(&c->log.hdr->eof, 1);
+}
+
+void casm_diverge(struct casm_domain *c, const struct casm_rec *expected, const uint64_t *expected_w,
+                  const struct casm_rec *actual, const uint64_t *actual_w, unsigned int nw)
+{
+    struct casm_divergence *dv = &c->divergence;
+    const struct cpu_user_regs *r = &c->d->vcpu[0]->arch.user_regs;
+    unsigned int i;
+
+    if ( c->mode != CASM_MODE_REPLAY )
+        return;
+
+    if ( current == c->d->vcpu[0] )
+        r = guest_cpu_user_regs();
+
+    if ( expected )
+        dv->expected = *expected;
+    if ( actual )
+        dv->actual = *actual;
+    for ( i = 0; i < min(nw, 3u); i++ )
+    {
+        if ( expected_w )
+            dv->expected_w[i] = expected_w[i];
+        if ( actual_w )
+            dv->actual_w[i] = actual_w[i];
+    }
+    dv->ordinal = c->ordinal;
+    dv->record = c->records;
+    dv->blob_offset = ~0ull;
+    dv->regs[0] = r->rax;  dv->regs[1] = r->rbx;  dv->regs[2] = r->rcx;   dv->regs[3] = r->rdx;
+    dv->regs[4] = r->rsi;  dv->regs[5] = r->rdi;  dv->regs[6] = r->rbp;   dv->regs[7] = r->rsp;
+    dv->regs[8] = r->r8;   dv->regs[9] = r->r9;   dv->regs[10] = r->r10;  dv->regs[11] = r->r11;
+    dv->regs[12] = r->r12; dv->regs[13] = r->r13; dv->regs[14] = r->r14;  dv->regs[15] = r->r15;
+    dv->regs[16] = r->rip; dv->regs[17] = r->rflags;
+    c->end_reason = CASM_END_DIVERGED;
+    casm_stop_vcpu(c, CASM_MODE_DIVERGED);
+}
+
+/* Bytes of the feed that were not consumed yet. */
+static uint64_t available(struct casm_stream *s)
+{
+    if ( s->other - s->pos < CASM_TRIP_BYTES )
+    {
+        s->other = read_atomic(&s->hdr->prod);
+        smp_rmb();
+    }
+    return s->other - s->pos;
+}
+
+bool casm_peek(struct casm_domain *c, struct casm_rec *rec)
+{
+    if ( c->mode != CASM_MODE_REPLAY )
+        return false;
+    if ( available(&c->feed) < 8 )
+        return false;
+    *rec = as_rec(*slot(&c->feed, c->feed.pos));
+
+    return true;
+}
+
+/* The log has no record left where one is needed: it was cut. Not a divergence; replay ends here. */
+static bool ran_out(struct casm_domain *c)
+{
+    if ( c->mode == CASM_MODE_REPLAY )
+    {
+        c->end_reason = CASM_END_NONE;
+        casm_stop_vcpu(c, CASM_MODE_ENDED);
+    }
+    return false;
+}
+
+bool casm_take(struct casm_domain *c, struct casm_rec *rec, uint64_t *w, unsigned int nw, unsigned int cmp)
+{
+    struct casm_stream *s = &c->feed;
+    struct casm_rec log;
+    uint64_t lw[3] = {};
+    unsigned int i;
+    bool equal;
+
+    if ( c->mode != CASM_MODE_REPLAY )
+        return false;
+    if ( !casm_peek(c, &log) )
+        return ran_out(c);
+
+    equal = log.cls == rec->cls;
+    if ( equal )
+    {
+        if ( available(s) < 8 + 8 * nw )
+            return ran_out(c);
+        for ( i = 0; i < nw; i++ )
+        {
+            lw[i] = *slot(s, s->pos + 8 + 8 * i);
+            if ( (cmp & CASM_CMP_WORDS) && lw[i] != w[i] )
+                equal = false;
+        }
+        if ( ((cmp & CASM_CMP_KIND) && log.kind != rec->kind) ||
+             ((cmp & CASM_CMP_CHECK) && log.check != rec->check) ||
+             ((cmp & CASM_CMP_AUX) && log.aux != rec->aux) )
+            equal = false;
+    }
+    if ( !equal )
+    {
+        casm_diverge(c, &log, lw, rec, w, nw);
+        return false;
+    }
+
+    c->records++;
+    c->logged[rec->cls]++;
+    s->pos += 8 + 8 * nw;
+    *rec = log;
+    for ( i = 0; i < nw; i++ )
+        w[i] = lw[i];
+
+    return true;
+}
+
+bool casm_take_blob(struct casm_domain *c, struct casm_rec *rec, uint64_t *w, unsigned int nw, void *blob)
+{
+    struct casm_rec log;
+
+    if ( !casm_peek(c, &log) )
+        return ran_out(c);
+    if ( log.cls == rec->cls && (!log.check || log.check > CASM_BLOB_MAX_BYTES) )
+    {
+        /* dom0 validates what it feeds; a bad length here must still not hurt us. */
+        casm_diverge(c, &log, NULL, rec, NULL, 0);
+        return false;
+    }
+    if ( log.cls == rec->cls && available(&c->feed) < 8 + 8 * nw + ROUNDUP(log.check, 8) )
+        return ran_out(c);
+    if ( !casm_take(c, rec, w, nw, 0) )
+        return false;
+    copy_out(&c->feed, c->feed.pos, blob, rec->check);
+    c->feed.pos += ROUNDUP(rec->check, 8);
+
+    return true;
+}
+
+void casm_publish(struct casm_domain *c, bool notify)
+{
+    struct casm_stream *log = &c->log, *feed = &c->feed;
+
+    if ( log->hdr && log->hdr->prod != log->pos )
+    {
+        smp_wmb();
+        write_atomic(&log->hdr->prod, log->pos);
+    }
+    if ( feed->hdr && feed->hdr->cons != feed->pos )
+    {
+        smp_mb();
+        write_atomic(&feed->hdr->cons, feed->pos);
+    }
+    if ( notify || log->pos - log->notified > (log->mask >> 2) || feed->pos - feed->notified > (feed->mask >> 1) )
+    {
+        log->notified = log->pos;
+        feed->notified = feed->pos;
+        send_global_virq(CASM_VIRQ);
+    }
+}
+
+static bool log_room(struct casm_stream *s)
+{
+    uint64_t size = s->mask + 1;
+
+    if ( size - (s->pos - s->other) < CASM_TRIP_BYTES )
+    {
+        uint64_t cons = read_atomic(&s->hdr->cons);
+
+        /* A consumer that claims more than was produced has lost its mind: believe what it said before. */
+        if ( s->pos - cons <= size )
+            s->other = cons;
+        smp_mb();
+    }
+
+    return size - (s->pos - s->other) >= CASM_TRIP_BYTES;
+}
+
+static bool feed_room(struct casm_stream *s)
+{
+    return available(s) >= CASM_TRIP_BYTES || read_atomic(&s->hdr->eof);
+}
+
+static bool both_room(struct casm_domain *c)
+{
+    return log_room(&c->log) && (c->mode != CASM_MODE_REPLAY || feed_room(&c->feed));
+}
+
+/*
+ * At an exit: may the guest run on? Otherwise pauses the vCPU until dom0 kicks; the caller must run the exit tests again.
+ */
+bool casm_room(struct casm_domain *c)
+{
+    struct vcpu *v = c->d->vcpu[0];
+
+    if ( likely(both_room(c)) )
+        return true;
+
+    if ( !log_room(&c->log) )
+        c->stalls_log++;
+    else
+        c->stalls_feed++;
+
+    vcpu_pause_nosync(v);
+    set_bit(0, &c->stalled);
+    casm_publish(c, true);
+    smp_mb();
+    /* dom0 may have made room between the first look and the flag. */
+    if ( both_room(c) && test_and_clear_bit(0, &c->stalled) )
+        vcpu_unpause(v);
+
+    return false;
+}
