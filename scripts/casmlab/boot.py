@@ -49,6 +49,8 @@ class Machine:
     share: Path | None = None     # folder seen as /share in dom0
     console: Path | None = None   # where to keep the console's log; None: only when the boot fails
     setup: bool = True            # run "casmotion setup" before the command
+    counter: Path | None = None   # the counting plugin, and where its snapshots go
+    counts: Path | None = None
     qemu_arguments: tuple[str, ...] = ()
 
 
@@ -107,6 +109,8 @@ def command_line(machine: Machine, folder: Path, out_fd: int | None, err_fd: int
                       "-chardev", f"file,id=err,path=/dev/fd/{err_fd}", "-device", "virtserialport,chardev=err,name=casm.err"]
     if machine.icount:
         arguments += ["-icount", "shift=0,sleep=off"]
+    if machine.counter is not None:
+        arguments += ["-plugin", f"{machine.counter},out={_escaped(machine.counts)}"]
     return arguments + list(machine.qemu_arguments)
 
 

@@ -8,7 +8,7 @@ import signal
 import sys
 from pathlib import Path
 
-from . import boot, cache, dom0, kernel, tools, xen
+from . import boot, cache, counts, dom0, kernel, tools, xen
 from .errors import EXIT_INTERRUPTED, EXIT_UNAVAILABLE, EXIT_USAGE, LabError, UsageError
 
 DESCRIPTION = "Boots a patched Xen with a Debian dom0 under emulation and runs commands there."
@@ -54,6 +54,8 @@ def parser() -> argparse.ArgumentParser:
                          help="another program of this machine, to be found in dom0's PATH; repeatable")
     machine.add_argument("--share", type=Path, metavar="DIR", help="folder to be seen as /share in dom0")
     machine.add_argument("--console", type=Path, metavar="FILE", help="keep the log of Xen's and dom0's console")
+    machine.add_argument("--count", type=Path, metavar="FILE",
+                         help="count instructions; 'lab-mark N' in dom0 appends a snapshot to FILE")
     machine.add_argument("--qemu-args", default="", metavar="ARGS", help="more arguments for the emulator")
 
     run = commands.add_parser("run", parents=[machine], help="run a command in dom0, return its output and exit code",
@@ -125,11 +127,14 @@ def machine_from(arguments) -> boot.Machine:
     casmotion = None
     if not arguments.no_casmotion:
         casmotion = arguments.casmotion.resolve() if arguments.casmotion else dom0.built_casmotion()
-    initrd = dom0.initramfs(_flavour(arguments.guest), casmotion, tuple(p.resolve() for p in arguments.program))
+    counter = counts.fetch() if arguments.count else None
+    programs = [p.resolve() for p in arguments.program] + ([counter / "lab-mark"] if counter else [])
+    initrd = dom0.initramfs(_flavour(arguments.guest), casmotion, tuple(programs))
     return boot.Machine(
         xen=hypervisor, kernel=kernel.fetch("amd64") / "vmlinux", initrd=initrd, memory_mib=arguments.mem,
         processors=arguments.smp, xen_arguments=arguments.xen_args, dom0_arguments=arguments.dom0_args,
         icount=arguments.icount, share=arguments.share.resolve() if arguments.share else None,
+        counter=counter / "counter.so" if counter else None, counts=arguments.count.resolve() if arguments.count else None,
         console=arguments.console, setup=not arguments.no_setup, qemu_arguments=tuple(shlex.split(arguments.qemu_args)))
 
 

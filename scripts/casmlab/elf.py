@@ -44,6 +44,8 @@ def closure(programs: list[Path], folders: list[Path]) -> dict[str, Path]:
 def host_closure(program: Path) -> dict[str, Path]:
     """The same for a program built on this machine, as its loader resolves it."""
     result = subprocess.run(["ldd", str(program)], capture_output=True, text=True, check=False)
+    if "not a dynamic executable" in result.stdout + result.stderr or "statically linked" in result.stdout:
+        return {}
     if result.returncode != 0:
         raise LabError(f"{program} is not a program for this machine: {result.stderr.strip() or result.stdout.strip()}")
     if "not found" in result.stdout:
