@@ -99,4 +99,21 @@ std::string printable(std::string_view text) {
     return out;
 }
 
+std::string without_controls(std::string_view text) {
+    std::string out;
+    for (size_t i = 0; i < text.size(); ++i) {
+        const auto byte = static_cast<unsigned char>(text[i]);
+        // U+0080 to U+009F are controls too: c2 80 to c2 9f in UTF-8.
+        const bool c1 = byte == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0;
+        if (byte < 0x20 || byte == 0x7f || c1) {
+            char escape[8];
+            std::snprintf(escape, sizeof(escape), "\\x%02x", byte);
+            out += escape;
+        } else {
+            out += text[i];
+        }
+    }
+    return out;
+}
+
 }  // namespace casmotion

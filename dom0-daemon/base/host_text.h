@@ -36,4 +36,8 @@ std::optional<uint64_t> parse_u64(std::string_view text);
 /// and so on. Newlines are escaped as well: the result is one line.
 std::string printable(std::string_view text);
 
+/// A message with control characters escaped and everything else, UTF-8 included, as it is: for printing
+/// lines that quote paths and names.
+std::string without_controls(std::string_view text);
+
 }  // namespace casmotion

@@ -5,6 +5,8 @@
 
 #include <cstdio>
 
+#include "base/host_text.h"
+
 namespace casmotion {
 
 TerminalProgress::TerminalProgress(Clock& clock, bool quiet)
@@ -19,7 +21,7 @@ TerminalProgress::~TerminalProgress() {
 
 void TerminalProgress::notice(const std::string& line) {
     clear();
-    if (!quiet_) std::fprintf(stderr, "%s\n", line.c_str());
+    if (!quiet_) std::fprintf(stderr, "%s\n", without_controls(line).c_str());
 }
 
 bool TerminalProgress::due() {

@@ -31,6 +31,12 @@ Result<uint64_t> size_option(const std::string& option, const std::string& text)
     return *size;
 }
 
+Result<uint64_t> count_option(const std::string& option, const std::string& text, uint64_t max) {
+    const std::optional<uint64_t> count = parse_u64(text);
+    if (!count || *count > max) return usage_error(option + ": '" + printable(text) + "' is not a count");
+    return *count;
+}
+
 Result<uint64_t> seconds_option(const std::string& option, const std::string& text) {
     char* end = nullptr;
     errno = 0;

@@ -41,6 +41,11 @@ class XenHost {
 /// Size given as an option; usage error (2) naming the option if it is none.
 Result<uint64_t> size_option(const std::string& option, const std::string& text);
 
+/// Count given as an option, 0 to `max`; usage error (2) naming the option if it is none. (The parser's own
+/// conversion would take "-1" as a huge number.)
+Result<uint64_t> count_option(const std::string& option, const std::string& text,
+                              uint64_t max = ~uint64_t{0});
+
 /// Seconds with an optional fraction, as nanoseconds; usage error (2) naming the option if it is none or too
 /// long.
 Result<uint64_t> seconds_option(const std::string& option, const std::string& text);

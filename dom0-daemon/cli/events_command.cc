@@ -53,9 +53,11 @@ class EventsCommand final : public Command {
   public:
     explicit EventsCommand(CLI::App& app) {
         app.add_option("log", log_, "the log to print")->required()->type_name("LOG");
-        app.add_option("--class", classes_, "only this class; may be given several times")->type_name("NAME");
+        app.add_option("--class", classes_, "only this class; may be given several times")
+            ->type_name("NAME")
+            ->allow_extra_args(false);
         app.add_option("--range", range_, "only records A to B - 1, counted from 0")->type_name("A:B");
-        app.add_option("--limit", limit_, "at most that many records")->type_name("N");
+        app.add_option("--limit", limit_text_, "at most that many records")->type_name("N");
         app.add_flag("--json", json_, "one JSON object per line");
         app.footer(
             "Examples:\n"
@@ -69,6 +71,9 @@ class EventsCommand final : public Command {
 
     Status run(const GlobalOptions&) override {
         CASM_ASSIGN(const uint32_t wanted, classes_option(classes_));
+        if (!limit_text_.empty()) {
+            CASM_ASSIGN(limit_, count_option("--limit", limit_text_));
+        }
         Range range;
         if (!range_.empty()) {
             CASM_ASSIGN(range, range_option(range_));
@@ -110,7 +115,7 @@ class EventsCommand final : public Command {
         return write_stdout(buffer);
     }
 
-    std::string log_, range_;
+    std::string log_, range_, limit_text_;
     std::vector<std::string> classes_;
     std::optional<uint64_t> limit_;
     bool json_ = false;

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/host_text.h"
 #include "base/version.h"
 #include "casm_abi.h"
 #include "casmotion/manifest.h"
@@ -60,7 +61,8 @@ int run(int argc, char** argv) {
         const Status status = each.command->run(global);
         if (!status.ok())
             std::fprintf(stderr, "casmotion: %s: %s\n", each.app->get_name().c_str(),
-                         status.message().c_str());
+
+                         without_controls(status.message()).c_str());
         return status.exit_code();
     }
     return static_cast<int>(Category::kInternal);

@@ -29,7 +29,7 @@ class RecordCommand final : public Command {
             ->type_name("SECONDS");
         app.add_option("--max-log", max_log_, "stop when the events take that much; the guest goes on")
             ->type_name("SIZE");
-        app.add_option("--digest-interval", request_.digest_interval,
+        app.add_option("--digest-interval", digest_interval_,
                        "entries between digests of the guest's memory (default 0: only at start and end)")
             ->type_name("N");
         app.add_option("--ring", ring_, "size of the log ring, a power of two from 64K to 64M (default 4M)")
@@ -39,6 +39,7 @@ class RecordCommand final : public Command {
         app.add_option("--disable-class", disabled_,
                        "do not log this class (for tests: the log will not replay)")
             ->type_name("NAME")
+            ->allow_extra_args(false)
             ->group("Debugging");
         app.add_flag("--json", json_, "print the result as JSON on stdout");
         app.footer(
@@ -64,6 +65,9 @@ class RecordCommand final : public Command {
             CASM_ASSIGN(const uint64_t bytes, size_option("--ring", ring_));
             CASM_ASSIGN(request_.ring, check_ring_size(bytes));
         }
+        if (!digest_interval_.empty()) {
+            CASM_ASSIGN(request_.digest_interval, count_option("--digest-interval", digest_interval_));
+        }
         CASM_ASSIGN(request_.disable, classes_option(disabled_));
         request_.tool_version = kVersion;
         CASM_TRY(check_log_target(request_.log_path));
@@ -78,7 +82,7 @@ class RecordCommand final : public Command {
 
   private:
     RecordRequest request_;
-    std::string for_, max_log_, ring_;
+    std::string for_, max_log_, ring_, digest_interval_;
     std::vector<std::string> disabled_;
     bool json_ = false;
 };

@@ -13,7 +13,7 @@ namespace {
 class SetupCommand final : public Command {
   public:
     explicit SetupCommand(CLI::App& app) {
-        app.add_option("--cpu", cpu_,
+        app.add_option("--cpu", cpu_text_,
                        "CPU for the recording cpupool; must be in no pool (default: the last free one)")
             ->type_name("N");
         app.footer(
@@ -26,15 +26,19 @@ class SetupCommand final : public Command {
     }
 
     Status run(const GlobalOptions& global) override {
+        std::optional<CpuId> cpu;
+        if (!cpu_text_.empty()) {
+            CASM_ASSIGN(const uint64_t number, count_option("--cpu", cpu_text_, ~uint32_t{0}));
+            cpu = CpuId{static_cast<uint32_t>(number)};
+        }
         CASM_ASSIGN(const std::unique_ptr<XenHost> host, XenHost::open(global));
         const SessionHost session = host->session();
-        CASM_ASSIGN(const std::string line, set_up(session.hypervisor, session.toolstack,
-                                                   cpu_ ? std::optional<CpuId>(CpuId{*cpu_}) : std::nullopt));
+        CASM_ASSIGN(const std::string line, set_up(session.hypervisor, session.toolstack, cpu));
         return write_stdout("setup: " + line + "\n");
     }
 
   private:
-    std::optional<uint32_t> cpu_;
+    std::string cpu_text_;
 };
 
 }  // namespace

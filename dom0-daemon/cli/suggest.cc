@@ -41,7 +41,8 @@ std::string nearest(std::string_view word, const std::vector<std::string>& known
     std::string best;
     size_t best_distance = std::max<size_t>(2, word.size() / 3) + 1;
     for (const std::string& each : known) {
-        const size_t distance = edit_distance(word, each);
+        // The beginning of a word means that word, however long it is.
+        const size_t distance = word.size() >= 3 && each.starts_with(word) ? 1 : edit_distance(word, each);
         if (distance < best_distance) {
             best_distance = distance;
             best = each;

@@ -128,6 +128,7 @@ Result<std::string> domain_name_in_cfg(const std::string& cfg_path) {
     }
     report.reset();
     free(report_text);
+    if (problem.starts_with(cfg_path + ":")) return usage_error(problem);  // with the line of a syntax error
     if (!problem.empty()) return usage_error(cfg_path + ": " + problem);
     return name;
 }

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The recording loop against a fake Xen: whatever the ring size, the pace and the end, the log holds exactly
+// what the hypervisor produced.
+#include "session/recorder.h"
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+
+#include "support/fake_clock.h"
+#include "support/fake_xen.h"
+#include "support/log_files.h"
+#include "support/synthetic_log.h"
+
+namespace casmotion::test {
+namespace {
+
+constexpr DomId kDomain{5};
+
+class RecorderTest : public testing::Test {
+  protected:
+    void start(std::vector<Record> trace, RingBytes ring = RingBytes{CASM_RING_MIN_BYTES}) {
+        trace_ = trace;
+        FakeDomain& domain = xen_.domains[kDomain.value];
+        domain.trace = std::move(trace);
+        domain.status.mode = CASM_MODE_IDLE;
+        ASSERT_TRUE(xen_.attach(kDomain, ring, RingBytes{0}).ok());
+        mapping_ = std::move(xen_.map_ring(kDomain, RingKind::kLog, ring)).value();
+        reader_.emplace(*RingReader::open(mapping_->base(), ring));
+        auto writer = LogWriter::create(log_path_, synthetic_manifest({}), {});
+        ASSERT_TRUE(writer.ok()) << writer.status().message();
+        writer_ = std::move(writer).value();
+        ASSERT_TRUE(xen_.start(kDomain, {}).ok());
+        domain.running = true;
+    }
+
+    Result<RecordOutcome> run(const RecordLimits& limits = {}) {
+        Recorder recorder(xen_, kDomain, *reader_, *writer_, clock_, stop_, progress_);
+        return recorder.run(limits);
+    }
+
+    std::vector<Record> log_records() {
+        auto reader = LogReader::open(log_path_);
+        EXPECT_TRUE(reader.ok());
+        return read_all(**reader).records;
+    }
+
+    TempFolder folder_;
+    std::string log_path_ = folder_ / "log";
+    FakeClock clock_;
+    FakeStop stop_;
+    CollectedProgress progress_;
+    FakeXen xen_{clock_};
+    std::vector<Record> trace_;
+    std::unique_ptr<RingMapping> mapping_;
+    std::optional<RingReader> reader_;
+    std::unique_ptr<LogWriter> writer_;
+};
+
+TEST_F(RecorderTest, LogHoldsTheWholeTraceInTheSmallestRing) {
+    start(synthetic_log({.seed = 1, .entries = 20000}));
+    xen_.records_per_wait = 100000;  // the guest is faster than the daemon: the ring fills up
+    const Result<RecordOutcome> outcome = run();
+    ASSERT_TRUE(outcome.ok()) << outcome.status().message();
+    EXPECT_TRUE(outcome->has_end_record);
+    EXPECT_EQ(outcome->end, RecordEnd::kGuest);
+    EXPECT_GT(outcome->status.stalls_log, 10u);  // else this tests nothing
+    ASSERT_TRUE(writer_->close({}).ok());
+    EXPECT_EQ(log_records(), trace_);
+}
+
+TEST_F(RecorderTest, PaceOfTheGuestDoesNotMatter) {
+    const char* given = std::getenv("CASM_SEED");
+    const uint64_t seed = given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device{}();
+    SCOPED_TRACE("repeat with CASM_SEED=" + std::to_string(seed));
+    Random random(seed);
+    start(synthetic_log({.seed = seed, .entries = 5000}),
+          RingBytes{CASM_RING_MIN_BYTES << uniform(random, 0, 3)});
+    xen_.on_wait = [&](FakeDomain&) { xen_.records_per_wait = uniform(random, 0, 3000); };
+    const Result<RecordOutcome> outcome = run();
+    ASSERT_TRUE(outcome.ok()) << outcome.status().message();
+    ASSERT_TRUE(writer_->close({}).ok());
+    EXPECT_EQ(log_records(), trace_);
+}
+
+TEST_F(RecorderTest, InterruptEndsTheLogInOrder) {
+    start(synthetic_log({.seed = 2, .entries = 20000}));
+    xen_.on_wait = [&](FakeDomain&) {
+        if (xen_.waits == 3) stop_.press();
+    };
+    const Result<RecordOutcome> outcome = run();
+    ASSERT_TRUE(outcome.ok());
+    EXPECT_TRUE(outcome->has_end_record);
+    EXPECT_EQ(outcome->end, RecordEnd::kInterrupt);
+    ASSERT_TRUE(writer_->close({}).ok());
+    const std::vector<Record> records = log_records();
+    ASSERT_LT(records.size(), trace_.size());
+    EXPECT_EQ(records.back().cls, CASM_CLS_END);
+    EXPECT_EQ(records.back().kind, CASM_END_STOPPED);
+    EXPECT_TRUE(std::equal(records.begin(), records.end() - 1, trace_.begin()));
+}
+
+TEST_F(RecorderTest, SecondInterruptDoesNotWaitForAGuestThatNeverEntersXen) {
+    start(synthetic_log({.seed = 2, .entries = 3000}));
+    xen_.domains[kDomain.value].hang_at = 1000;
+    xen_.on_wait = [&](FakeDomain&) {
+        if (xen_.waits == 20) stop_.press();
+        if (xen_.waits == 100) stop_.press();
+    };
+    const Result<RecordOutcome> outcome = run();
+    ASSERT_TRUE(outcome.ok());
+    EXPECT_FALSE(outcome->has_end_record);
+    EXPECT_EQ(progress_.notices.size(), 1u);  // it said what it was waiting for
+    ASSERT_TRUE(writer_->abandon().ok());
+    EXPECT_EQ(log_records(), std::vector<Record>(trace_.begin(), trace_.begin() + 1000));
+}
+
+TEST_F(RecorderTest, TimeLimitStops) {
+    start(synthetic_log({.seed = 3, .entries = 20000}));
+    xen_.records_per_wait = 10;  // with 100 ms per wait
+    RecordLimits limits;
+    limits.duration_ns = 5 * kNsPerSecond;
+    const Result<RecordOutcome> outcome = run(limits);
+    ASSERT_TRUE(outcome.ok());
+    EXPECT_EQ(outcome->end, RecordEnd::kDuration);
+    EXPECT_TRUE(outcome->has_end_record);
+    EXPECT_GE(outcome->duration_ns, 5 * kNsPerSecond);
+    EXPECT_LT(outcome->duration_ns, 6 * kNsPerSecond);
+}
+
+TEST_F(RecorderTest, SizeLimitStops) {
+    start(synthetic_log({.seed = 4, .entries = 50000}));
+    RecordLimits limits;
+    limits.log_bytes = 100'000;
+    const Result<RecordOutcome> outcome = run(limits);
+    ASSERT_TRUE(outcome.ok());
+    EXPECT_EQ(outcome->end, RecordEnd::kLogSize);
+    EXPECT_TRUE(outcome->has_end_record);
+    EXPECT_LT(writer_->size_estimate_bytes(), 300'000u);
+}
+
+TEST_F(RecorderTest, DomainThatVanishesLeavesAnIncompleteLogOfAllThatCame) {
+    start(synthetic_log({.seed = 5, .entries = 5000}));
+    xen_.domains[kDomain.value].vanish_at = 2345;
+    const Result<RecordOutcome> outcome = run();
+    ASSERT_TRUE(outcome.ok());
+    EXPECT_EQ(outcome->end, RecordEnd::kVanished);
+    EXPECT_FALSE(outcome->has_end_record);
+    ASSERT_TRUE(writer_->abandon().ok());
+    EXPECT_FALSE(std::filesystem::exists(log_path_));
+    EXPECT_EQ(log_records(), std::vector<Record>(trace_.begin(), trace_.begin() + 2345));
+}
+
+TEST_F(RecorderTest, GarbageInTheRingIsReportedAndStopsTheRecording) {
+    start(synthetic_log({.seed = 6, .entries = 5000}));
+    xen_.on_wait = [&](FakeDomain& domain) {
+        if (xen_.waits != 3) return;
+        domain.running = false;
+        std::vector<std::byte> garbage(64, std::byte{0xee});
+        domain.log->produce(garbage);
+    };
+    const Result<RecordOutcome> outcome = run();
+    ASSERT_FALSE(outcome.ok());
+    EXPECT_EQ(xen_.stops, 1);
+}
+
+TEST_F(RecorderTest, PartOfARecordIsReported) {
+    start(synthetic_log({.seed = 6, .entries = 5000}));
+    xen_.on_wait = [&](FakeDomain& domain) {
+        if (xen_.waits != 3) return;
+        domain.running = false;
+        domain.log->produce(ring_of({random_record(*std::make_unique<Random>(1), CASM_CLS_OUTMEM)}));
+        domain.log->header().prod -= 8;
+    };
+    const Result<RecordOutcome> outcome = run();
+    ASSERT_FALSE(outcome.ok());
+    EXPECT_EQ(outcome.status().category(), Category::kInternal);
+}
+
+TEST_F(RecorderTest, ImpossibleProducerIsReported) {
+    start(synthetic_log({.seed = 6, .entries = 5000}));
+    xen_.on_wait = [&](FakeDomain& domain) {
+        domain.running = false;
+        domain.log->header().prod = ~uint64_t{0};
+    };
+    const Result<RecordOutcome> outcome = run();
+    ASSERT_FALSE(outcome.ok());
+    EXPECT_EQ(outcome.status().category(), Category::kInternal);
+}
+
+TEST_F(RecorderTest, FullDiskStopsTheRecordingAndKeepsTheGoodChunks) {
+    // A limit on file sizes makes write() fail as a full disk does.
+    start(synthetic_log({.seed = 7, .entries = 200000}));
+    std::signal(SIGXFSZ, SIG_IGN);
+    rlimit before;
+    ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+    rlimit small = before;
+    small.rlim_cur = 200'000;
+    ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+    const Result<RecordOutcome> outcome = run();
+    const Status abandoned = writer_->abandon();
+    ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
+    ASSERT_FALSE(outcome.ok());
+    EXPECT_EQ(outcome.status().category(), Category::kHostLacks) << outcome.status().message();
+    EXPECT_EQ(xen_.stops, 1);
+    EXPECT_FALSE(std::filesystem::exists(log_path_));
+    const std::vector<Record> records = log_records();
+    EXPECT_GT(records.size(), 1000u);
+    ASSERT_LT(records.size(), trace_.size());
+    EXPECT_TRUE(std::equal(records.begin(), records.end(), trace_.begin()));
+}
+
+}  // namespace
+}  // namespace casmotion::test

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The replay loop against a fake Xen that compares every record with its own execution.
+#include "session/replayer.h"
+
+#include <gtest/gtest.h>
+
+#include "casmotion/taxonomy.h"
+#include "report/divergence_report.h"
+#include "support/fake_clock.h"
+#include "support/fake_xen.h"
+#include "support/log_files.h"
+#include "support/synthetic_log.h"
+
+namespace casmotion::test {
+namespace {
+
+constexpr DomId kDomain{5};
+constexpr RingBytes kRing{CASM_RING_MIN_BYTES};
+
+class ReplayerTest : public testing::Test {
+  protected:
+    /// Replays `log` in a domain whose execution is `trace`.
+    Result<ReplayOutcome> replay(const std::vector<Record>& trace, const std::vector<Record>& log,
+                                 bool closed = true, uint64_t stall_limit_ns = 0) {
+        write_log(folder_ / "log", synthetic_manifest({}), log, {}, closed);
+        reader_ = std::move(LogReader::open(folder_ / "log")).value();
+        FakeDomain& domain = xen_.domains[kDomain.value];
+        domain.trace = trace;
+        domain.console = console_;
+        domain.status.mode = CASM_MODE_IDLE;
+        EXPECT_TRUE(xen_.attach(kDomain, kRing, kRing).ok());
+        log_mapping_ = std::move(xen_.map_ring(kDomain, RingKind::kLog, kRing)).value();
+        feed_mapping_ = std::move(xen_.map_ring(kDomain, RingKind::kFeed, kRing)).value();
+        RingReader log_ring = *RingReader::open(log_mapping_->base(), kRing);
+        RingWriter feed_ring = *RingWriter::open(feed_mapping_->base(), kRing);
+        Replayer replayer(
+            xen_, kDomain, log_ring, feed_ring, *reader_, clock_, stop_, progress_,
+            [this](std::span<const uint8_t> bytes) { printed_.append(bytes.begin(), bytes.end()); });
+        CASM_TRY(replayer.prefill());
+        CASM_ASSIGN(const std::optional<ReplayOutcome> at_start, replayer.start());
+        if (at_start) return *at_start;
+        domain.running = true;
+        return replayer.run(stall_limit_ns);
+    }
+
+    TempFolder folder_;
+    FakeClock clock_;
+    FakeStop stop_;
+    CollectedProgress progress_;
+    FakeXen xen_{clock_};
+    std::map<size_t, std::string> console_;
+    std::unique_ptr<LogReader> reader_;
+    std::unique_ptr<RingMapping> log_mapping_, feed_mapping_;
+    std::string printed_;
+};
+
+TEST_F(ReplayerTest, SameExecutionIsEqual) {
+    const std::vector<Record> trace = synthetic_log({.seed = 1, .entries = 20000});
+    const Result<ReplayOutcome> outcome = replay(trace, trace);
+    ASSERT_TRUE(outcome.ok()) << outcome.status().message();
+    EXPECT_EQ(outcome->end, ReplayEnd::kEqual);
+    EXPECT_EQ(outcome->status.records, trace.size());
+    EXPECT_EQ(outcome->status.ordinal, 20000u);
+    EXPECT_GT(outcome->status.logged[CASM_CLS_DIGEST], 2u);
+}
+
+TEST_F(ReplayerTest, SlowFeedingAndStarvingDoNotMatter) {
+    const std::vector<Record> trace = synthetic_log({.seed = 2, .entries = 30000});
+    xen_.records_per_wait = 1'000'000;  // the guest outruns the feed ring each time
+    const Result<ReplayOutcome> outcome = replay(trace, trace);
+    ASSERT_TRUE(outcome.ok());
+    EXPECT_EQ(outcome->end, ReplayEnd::kEqual);
+    EXPECT_GT(outcome->status.stalls_feed, 5u);  // else this tests nothing
+}
+
+TEST_F(ReplayerTest, ConsoleOutputArrivesWholeAndInOrder) {
+    const std::vector<Record> trace = synthetic_log({.seed = 3, .entries = 5000});
+    std::string expected;
+    for (size_t i = 10; i < trace.size(); i += 3) {
+        console_[i] = "line " + std::to_string(i) + "\n";
+        expected += console_[i];
+    }
+    const Result<ReplayOutcome> outcome = replay(trace, trace);
+    ASSERT_TRUE(outcome.ok());
+    EXPECT_EQ(outcome->end, ReplayEnd::kEqual);
+    EXPECT_EQ(printed_, expected);
+    EXPECT_EQ(outcome->console_bytes, expected.size());
+}
+
+/// For every class: one changed record is reported at that record, and the report names class and field.
+class EveryClass : public ReplayerTest, public testing::WithParamInterface<casm_class> {};
+
+TEST_P(EveryClass, ChangedRecordIsReportedWhereItIs) {
+    const std::vector<Record> trace = synthetic_log({.seed = 4, .entries = 2000});
+    std::vector<Record> log = trace;
+    size_t at = log.size();
+    for (size_t i = 0; i < log.size(); ++i)
+        if (log[i].cls == GetParam() && (at == log.size() || i < log.size() / 2)) at = i;
+    ASSERT_LT(at, log.size()) << "the synthetic log has no such record";
+    const FieldInfo& field = fields_of(log[at].cls).back();
+    switch (field.place) {
+        case Place::kKind:
+            log[at].kind ^= 1;
+            break;
+        case Place::kCheck:
+            log[at].check ^= 1;
+            break;
+        case Place::kAux:
+            log[at].aux ^= 1;
+            break;
+        case Place::kW0:
+            log[at].w[0] ^= 1;
+            break;
+        case Place::kW1:
+            log[at].w[1] ^= 1;
+            break;
+        case Place::kW2:
+            log[at].w[2] ^= 1;
+            break;
+        case Place::kBlob:
+            log[at].blob.back() ^= 1;
+            break;
+    }
+    const Result<ReplayOutcome> outcome = replay(trace, log);
+    ASSERT_TRUE(outcome.ok()) << outcome.status().message();
+    ASSERT_EQ(outcome->end, ReplayEnd::kDiverged);
+
+    const DivergenceReport report = make_divergence_report(*reader_, outcome->status.divergence, {});
+    EXPECT_EQ(report.record, at);
+    EXPECT_EQ(report.cls, class_name(GetParam()));
+    ASSERT_EQ(report.differences.size(), 1u);
+    EXPECT_EQ(report.differences[0].field, field.name);
+    EXPECT_EQ(report.before.size(), std::min<size_t>(at, 10));
+    EXPECT_EQ(report.registers.size(), 18u);
+    const std::string text = to_text(report);
+    EXPECT_NE(text.find("class " + std::string(class_name(GetParam()))), std::string::npos);
+    EXPECT_NE(text.find("field " + std::string(field.name)), std::string::npos);
+}
+
+INSTANTIATE_TEST_SUITE_P(Replayer, EveryClass,
+                         testing::Values(CASM_CLS_ENTRY, CASM_CLS_TSC, CASM_CLS_MSR, CASM_CLS_CPUID,
+                                         CASM_CLS_RESULT, CASM_CLS_OUTMEM, CASM_CLS_EVTCHN, CASM_CLS_RING,
+                                         CASM_CLS_INIT, CASM_CLS_DIGEST, CASM_CLS_END),
+                         [](const auto& each) { return std::string(find_class(each.param)->symbol); });
+
+/// For every class whose loss the log's own counters show: dropping all of its records names the class.
+class EveryInput : public ReplayerTest, public testing::WithParamInterface<casm_class> {};
+
+TEST_P(EveryInput, DroppedClassIsNamed) {
+    const std::vector<Record> trace = synthetic_log({.seed = 5, .entries = 2000});
+    std::vector<Record> log;
+    for (const Record& record : trace)
+        if (record.cls != GetParam()) log.push_back(record);
+    ASSERT_LT(log.size(), trace.size());
+    const Result<ReplayOutcome> outcome = replay(trace, log);
+    ASSERT_TRUE(outcome.ok());
+    ASSERT_EQ(outcome->end, ReplayEnd::kDiverged);
+    const DivergenceReport report = make_divergence_report(*reader_, outcome->status.divergence, {});
+    EXPECT_NE(std::find(report.suspects.begin(), report.suspects.end(), class_name(GetParam())),
+              report.suspects.end())
+        << to_text(report);
+}
+
+INSTANTIATE_TEST_SUITE_P(Replayer, EveryInput,
+                         testing::Values(CASM_CLS_TSC, CASM_CLS_MSR, CASM_CLS_CPUID, CASM_CLS_RESULT,
+                                         CASM_CLS_OUTMEM, CASM_CLS_EVTCHN, CASM_CLS_RING),
+                         [](const auto& each) { return std::string(find_class(each.param)->symbol); });
+
+TEST_F(ReplayerTest, OtherInitialMemoryIsReportedBeforeTheGuestRuns) {
+    const std::vector<Record> trace = synthetic_log({.seed = 6, .entries = 2000});
+    std::vector<Record> log = trace;
+    const auto digest =
+        std::find_if(log.begin(), log.end(), [](const Record& r) { return r.cls == CASM_CLS_DIGEST; });
+    digest->w[1] += 100;  // frames
+    const Result<ReplayOutcome> outcome = replay(trace, log);
+    ASSERT_TRUE(outcome.ok());
+    EXPECT_EQ(outcome->end, ReplayEnd::kDiverged);
+    EXPECT_EQ(outcome->status.ordinal, 0u);
+    const DivergenceReport report =
+        make_divergence_report(*reader_, outcome->status.divergence, {"CPU: another"});
+    const std::string text = to_text(report);
+    EXPECT_NE(text.find("another size"), std::string::npos) << text;
+    EXPECT_NE(text.find("CPU: another"), std::string::npos) << text;
+}
+
+TEST_F(ReplayerTest, LogWithoutEndReplaysAsFarAsItGoes) {
+    const std::vector<Record> trace = synthetic_log({.seed = 7, .entries = 2000});
+    const std::vector<Record> log(trace.begin(), trace.begin() + 1500);
+    const Result<ReplayOutcome> outcome = replay(trace, log, false);
+    ASSERT_TRUE(outcome.ok()) << outcome.status().message();
+    EXPECT_EQ(outcome->end, ReplayEnd::kLogRanOut);
+    EXPECT_EQ(outcome->status.records, 1500u);
+}
+
+TEST_F(ReplayerTest, DestroyedDomainIsNoticed) {
+    const std::vector<Record> trace = synthetic_log({.seed = 8, .entries = 5000});
+    xen_.on_wait = [](FakeDomain& domain) { domain.vanish_at = 3000; };
+    const Result<ReplayOutcome> outcome = replay(trace, trace);
+    ASSERT_TRUE(outcome.ok());
+    EXPECT_EQ(outcome->end, ReplayEnd::kVanished);
+}
+
+TEST_F(ReplayerTest, StallIsNoticed) {
+    const std::vector<Record> trace = synthetic_log({.seed = 9, .entries = 5000});
+    xen_.on_wait = [](FakeDomain& domain) { domain.hang_at = 3000; };
+    const Result<ReplayOutcome> outcome = replay(trace, trace, true, 30 * kNsPerSecond);
+    ASSERT_TRUE(outcome.ok());
+    EXPECT_EQ(outcome->end, ReplayEnd::kStalled);
+    EXPECT_GE(outcome->duration_ns, 30 * kNsPerSecond);
+    EXPECT_EQ(xen_.stops, 1);
+}
+
+TEST_F(ReplayerTest, InterruptStops) {
+    const std::vector<Record> trace = synthetic_log({.seed = 10, .entries = 5000});
+    xen_.on_wait = [this](FakeDomain&) {
+        if (xen_.waits == 2) stop_.press();
+    };
+    const Result<ReplayOutcome> outcome = replay(trace, trace);
+    ASSERT_TRUE(outcome.ok());
+    EXPECT_EQ(outcome->end, ReplayEnd::kInterrupted);
+    EXPECT_EQ(xen_.stops, 1);
+}
+
+TEST_F(ReplayerTest, GarbageFromXenIsAnInternalError) {
+    const std::vector<Record> trace = synthetic_log({.seed = 11, .entries = 5000});
+    xen_.on_wait = [](FakeDomain& domain) {
+        domain.running = false;
+        domain.log->produce(ring_of({{.cls = CASM_CLS_TSC}}));
+    };
+    const Result<ReplayOutcome> outcome = replay(trace, trace);
+    ASSERT_FALSE(outcome.ok());
+    EXPECT_EQ(outcome.status().category(), Category::kInternal);
+}
+
+}  // namespace
+}  // namespace casmotion::test

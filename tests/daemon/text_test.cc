@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <gtest/gtest.h>
+
+#include "base/cpu_info.h"
+#include "base/host_text.h"
+#include "cli/common.h"
+#include "cli/suggest.h"
+#include "report/log_info.h"
+#include "report/status_report.h"
+#include "support/log_files.h"
+#include "support/synthetic_log.h"
+#include "toolstack/xl_create.h"
+
+namespace casmotion::test {
+namespace {
+
+TEST(HostText, SizesAreReadAndPrinted) {
+    EXPECT_EQ(parse_size("65536"), 65536u);
+    EXPECT_EQ(parse_size("64K"), 65536u);
+    EXPECT_EQ(parse_size("64KiB"), 65536u);
+    EXPECT_EQ(parse_size("2g"), 2ull << 30);
+    EXPECT_EQ(parse_size("0"), 0u);
+    for (const char* bad :
+         {"", "K", "-1", "1.5M", "1X", "1 M", "99999999999G", "18446744073709551616", "0x10"})
+        EXPECT_FALSE(parse_size(bad)) << bad;
+    EXPECT_EQ(size_text(512), "512 bytes");
+    EXPECT_EQ(size_text(1536), "1.5 KiB");
+    EXPECT_EQ(with_thousands(0), "0");
+    EXPECT_EQ(with_thousands(999), "999");
+    EXPECT_EQ(with_thousands(1234567), "1,234,567");
+}
+
+TEST(HostText, UntrustedTextBecomesOneHarmlessLine) {
+    EXPECT_EQ(printable("a\x1b[2Jb\n"), "a\\x1b[2Jb\\n");
+    EXPECT_EQ(printable("\xff"), "\\xff");
+    EXPECT_EQ(printable("plain"), "plain");
+    EXPECT_EQ(without_controls("a\x1b[2J\xc2\x9b"
+                               "b\xc3\xa4\\"),
+              "a\\x1b[2J\\xc2\x9b"
+              "b\xc3\xa4\\");
+}
+
+TEST(Options, SecondsAndClassesAreChecked) {
+    EXPECT_EQ(*seconds_option("--for", "1.5"), 1'500'000'000u);
+    EXPECT_EQ(*seconds_option("--for", "0"), 0u);
+    EXPECT_EQ(*count_option("--limit", "12"), 12u);
+    for (const char* bad : {"", "-1", "1.5", "x", "18446744073709551616"})
+        EXPECT_EQ(count_option("--limit", bad).status().category(), Category::kUsage) << bad;
+    EXPECT_FALSE(count_option("--cpu", "5", 4).ok());
+    for (const char* bad : {"", "x", "1s", "-1", "nan", "inf", "1e300"})
+        EXPECT_EQ(seconds_option("--for", bad).status().category(), Category::kUsage) << bad;
+    EXPECT_EQ(*classes_option({"tsc", "evtchn"}), (1u << CASM_CLS_TSC) | (1u << CASM_CLS_EVTCHN));
+    EXPECT_EQ(*classes_option({}), 0u);
+    const Result<uint32_t> unknown = classes_option({"time"});
+    EXPECT_EQ(unknown.status().category(), Category::kUsage);
+    EXPECT_NE(unknown.status().message().find("tsc"), std::string::npos);  // the known ones are listed
+}
+
+TEST(Suggest, NearestWord) {
+    EXPECT_EQ(edit_distance("kitten", "sitting"), 3u);
+    EXPECT_EQ(edit_distance("", "abc"), 3u);
+    EXPECT_EQ(nearest("recrod", {"record", "replay"}), "record");
+    EXPECT_EQ(nearest("--consol", {"--console-to", "--kernel"}), "--console-to");
+    EXPECT_EQ(nearest("xyzzy", {"record", "replay"}), "");
+}
+
+TEST(CpuInfo, ReadsTheFirstProcessor) {
+    const CpuIdentity cpu = parse_cpu_info(
+        "processor\t: 0\nvendor_id\t: AuthenticAMD\ncpu family\t: 25\nmodel\t\t: 1\nmodel name\t: AMD EPYC\n"
+        "stepping\t: 2\n\nprocessor\t: 1\nmodel name\t: other\n");
+    EXPECT_EQ(cpu.vendor, "AuthenticAMD");
+    EXPECT_EQ(cpu.model_name, "AMD EPYC");
+    EXPECT_EQ(cpu.family, 25u);
+    EXPECT_EQ(cpu.model, 1u);
+    EXPECT_EQ(cpu.stepping, 2u);
+    EXPECT_EQ(parse_cpu_info("garbage").model_name, "");
+}
+
+TEST(XlConfig, NameOfTheDomain) {
+    TempFolder folder;
+    write_file(folder / "good.cfg", "memory = 128\nname = \"guest\"\n");
+    write_file(folder / "nameless.cfg", "memory = 128\n");
+    write_file(folder / "bad.cfg", "name = [[[\n");
+    EXPECT_EQ(*domain_name_in_cfg(folder / "good.cfg"), "guest");
+    for (const char* bad : {"nameless.cfg", "bad.cfg", "missing.cfg"}) {
+        const Result<std::string> name = domain_name_in_cfg(folder / bad);
+        EXPECT_EQ(name.status().category(), Category::kUsage) << bad;
+        EXPECT_NE(name.status().message().find(bad), std::string::npos) << name.status().message();
+    }
+}
+
+TEST(LogInfo, CountsAreThoseOfTheLog) {
+    TempFolder folder;
+    const std::vector<Record> records = synthetic_log({.seed = 3, .entries = 1000});
+    write_log(folder / "log", synthetic_manifest({}), records);
+    auto reader = LogReader::open(folder / "log");
+    ASSERT_TRUE(reader.ok());
+    const Result<LogInfo> info = read_log_info(**reader);
+    ASSERT_TRUE(info.ok());
+    EXPECT_EQ(info->records, records.size());
+    EXPECT_EQ(info->entries, 1000u);
+    EXPECT_EQ(info->ring_bytes, ring_of(records).size());
+    EXPECT_NE(to_text(*info).find("1,000"), std::string::npos);
+    EXPECT_EQ(to_json(*info)["entries"], 1000);
+    EXPECT_EQ(to_json(*info)["classes"]["entry"]["records"], 1000);
+    EXPECT_FALSE(json_text(to_json(*info)).empty());
+}
+
+TEST(LogInfo, IncompleteLogSaysSo) {
+    TempFolder folder;
+    std::vector<Record> records = synthetic_log({.seed = 3, .entries = 1000});
+    records.resize(500);
+    write_log(folder / "log", synthetic_manifest({}), records, {}, false);
+    auto reader = LogReader::open(folder / "log");
+    ASSERT_TRUE(reader.ok());
+    const Result<LogInfo> info = read_log_info(**reader);
+    ASSERT_TRUE(info.ok());
+    EXPECT_NE(to_text(*info).find("incomplete"), std::string::npos);
+    EXPECT_EQ(to_json(*info)["complete"], false);
+}
+
+TEST(EndText, EveryReasonHasWords) {
+    for (uint32_t reason = CASM_END_NONE; reason <= CASM_END_DIVERGED; ++reason)
+        EXPECT_EQ(end_text(reason, 0).find("unknown"), std::string::npos);
+    EXPECT_NE(end_text(CASM_END_SHUTDOWN, 1).find("rebooted"), std::string::npos);
+    EXPECT_NE(end_text(CASM_END_SHUTDOWN, 99).find("99"), std::string::npos);
+    EXPECT_NE(end_text(77, 0).find("77"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace casmotion::test
