@@ -3,8 +3,7 @@
 . /lab-lib.sh
 
 xl create -q /guest/plain.cfg || fail "xl create"
-# What is typed early waits in the ring; the console must stay open until the guest has read it.
-{ sleep 1; echo "hello from dom0"; sleep 60; } | xl console plain >/dev/null 2>&1 &
+type_line plain "hello from dom0"
 wait_gone plain 60
 printed_done plain
 printed plain "work: echo hello from dom0"

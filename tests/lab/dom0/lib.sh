@@ -37,6 +37,12 @@ printed() { # name pattern
     grep -q -- "$2" "$(guest_log "$1")" || fail "$1 never printed '$2'; its console ends: $(tail -n 3 "$(guest_log "$1")")"
 }
 
+# Types a line on a guest's console. "xl console" reads its input only from a terminal; its program can be told to. Typed
+# early it waits in the ring; the console must stay open until the guest has read it.
+type_line() { # name text
+    { { echo "$2"; sleep 60; } | xenconsole --interactive "$(xl domid "$1")"; } >/dev/null 2>&1 &
+}
+
 # The guest ran to its end and found nothing wrong.
 printed_done() { # name
     printed "$1" "work: done"
