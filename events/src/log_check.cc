@@ -94,7 +94,8 @@ CheckResult check_completeness(const Counters& logged, const std::optional<Count
     return result;
 }
 
-std::string check_manifest(const LogReader& reader, const Counters& logged) {
+// Does the summary say of the records what they are? Empty if so, else what is wrong.
+std::string check_summary(const LogReader& reader, const Counters& logged, const Record& last) {
     const auto& summary = reader.summary();
     if (!summary) return {};
     for (const ClassInfo& info : kClasses)
@@ -102,6 +103,10 @@ std::string check_manifest(const LogReader& reader, const Counters& logged) {
             return "the summary says " + std::to_string(summary->class_records[info.id]) +
                    " records of class " + std::string(info.name) + ", there are " +
                    std::to_string(logged[info.id]);
+    if (last.cls == CASM_CLS_END && (summary->end_reason != last.kind || summary->end_code != last.aux))
+        return "the summary says that the recording ended with reason " +
+               std::to_string(summary->end_reason) + " and code " + std::to_string(summary->end_code) +
+               ", END says " + std::to_string(last.kind) + " and " + std::to_string(last.aux);
     return {};
 }
 
@@ -162,7 +167,7 @@ LogReport check_log(LogReader& reader) {
                            std::to_string(torn->offset) + " of 'events' on (" + torn->reason + ")"
                      : "the recording was not closed";
         cannot_tell(integrity, unread);
-    } else if (const std::string wrong = check_manifest(reader, logged); !wrong.empty()) {
+    } else if (const std::string wrong = check_summary(reader, logged, record); !wrong.empty()) {
         refute(integrity, nullptr, report.records, report.ordinals, wrong);
     }
     if (!unread.empty()) {

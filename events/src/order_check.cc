@@ -126,10 +126,10 @@ std::optional<OrderFault> OrderCheck::digest(const Record& record) {
             return kGood;
         case CASM_DIGEST_STOP:
             if (auto bad = effect(record)) return bad;  // taken at an injection point
-            final_digest_ = true;
+            final_digest_ = record.kind;
             return kGood;
         case CASM_DIGEST_END:
-            final_digest_ = true;
+            final_digest_ = record.kind;
             return kGood;
     }
     return fault("digest of unknown kind " + std::to_string(record.kind));
@@ -140,10 +140,16 @@ std::optional<OrderFault> OrderCheck::end(const Record& record) {
     if (record.w[0] != ordinal_)
         return fault("END at another ordinal than the log", std::to_string(ordinal_),
                      std::to_string(record.w[0]));
-    const bool wants_digest = record.kind != CASM_END_DESTROYED;
-    if (wants_digest != final_digest_)
-        return fault(wants_digest ? "END without a digest (end) before it"
-                                  : "END of a destroyed domain with a digest (end) before it");
+    // A stop is a request of dom0, met at an injection point; the other ends are the guest's own.
+    std::string expected;
+    if (record.kind != CASM_END_DESTROYED)
+        expected = "digest " + std::string(digest_when_name(
+                                   record.kind == CASM_END_STOPPED ? CASM_DIGEST_STOP : CASM_DIGEST_END));
+    const std::string actual = final_digest_ ? "digest " + std::string(digest_when_name(*final_digest_)) : "";
+    if (expected != actual)
+        return fault(
+            "END (" + std::string(end_reason_name(record.kind)) + ") with the wrong digest before it",
+            expected.empty() ? "no digest" : expected, actual.empty() ? "no digest" : actual);
     const unsigned bits = options_.check_bits;
     if (ordinal_ != 0 && bits != 0 && (record.w[1] >> (64 - bits)) != last_check_)
         return fault("END's hash is not the one of the last entry", "hash starting with " + hex(last_check_),

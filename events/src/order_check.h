@@ -42,9 +42,9 @@ class OrderCheck {
     std::uint64_t ordinal_ = 0;     // ENTRY records so far
     std::uint16_t last_check_ = 0;  // of the last ENTRY
     std::uint64_t last_tsc_ = 0;
-    std::uint64_t last_periodic_ = 0;  // ordinal of the last periodic digest, or 0
-    std::uint8_t before_ = 0;          // class of the record before; 0: none
-    bool final_digest_ = false;
+    std::uint64_t last_periodic_ = 0;           // ordinal of the last periodic digest, or 0
+    std::uint8_t before_ = 0;                   // class of the record before; 0: none
+    std::optional<std::uint8_t> final_digest_;  // which kind, once it is there
     bool ended_ = false;
 
     // Outputs of the entry to come: its ENTRY record follows them.

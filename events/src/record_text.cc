@@ -186,7 +186,7 @@ std::string to_text(const Record& record, RecordIndex index, SyncOrdinal ordinal
 std::string to_json(const Record& record, RecordIndex index, SyncOrdinal ordinal) {
     nlohmann::ordered_json out;
     out["record"] = index.value;
-    out["ordinal"] = ordinal.value;
+    out["at"] = ordinal.value;
     out["class"] = class_name(record.cls);
     for (const FieldInfo& field : fields_of(record.cls)) {
         const std::string key(field.name);

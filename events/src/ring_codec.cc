@@ -151,7 +151,8 @@ Status check_fields(const Record& record) {
             return {};
         case CASM_CLS_DIGEST:
             if (digest_when_name(record.kind).empty())
-                return out_of_range(record, "when", record.kind, "0 (start), 1 (periodic) or 2 (end)");
+                return out_of_range(record, "when", record.kind,
+                                    "0 (start), 1 (periodic), 2 (end) or 3 (stop)");
             return {};
         case CASM_CLS_END:
             if (record.kind == CASM_END_NONE || record.kind >= CASM_END_DIVERGED)

@@ -26,7 +26,7 @@ struct BootFileSource {
 struct LogWriterOptions {
     std::optional<BootFileSource> kernel{};   // if set, manifest.kernel is filled in by create()
     std::optional<BootFileSource> ramdisk{};  // if set, manifest.ramdisk is filled in by create()
-    int zstd_level = 1;                     // 1 to 19; measured: docs/log-format.md
+    int zstd_level = 1;                       // 1 to 19; measured: docs/log-format.md
 };
 
 // Not thread-safe: one thread at a time. After a failed append or flush every later call returns the same

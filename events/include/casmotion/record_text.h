@@ -14,7 +14,7 @@ namespace casmotion {
 // also as text.
 [[nodiscard]] std::string to_text(const Record& record, RecordIndex index, SyncOrdinal ordinal);
 
-// {"record":12,"ordinal":7,"class":"entry","kind":"hypercall","check":"0x1a2b",...}: every field under its
+// {"record":12,"at":7,"class":"entry","kind":"hypercall","check":"0x1a2b",...}: every field under its
 // name, blobs whole as hexadecimal. Numbers that are addresses, hashes or registers are strings "0x..."; the
 // rest are JSON integers, which may exceed 2^53. No newline.
 [[nodiscard]] std::string to_json(const Record& record, RecordIndex index, SyncOrdinal ordinal);

@@ -176,7 +176,7 @@ inline constexpr auto kLayouts = [] {
 // Names of the values of the small enumerations that records carry; empty for a value that has none.
 [[nodiscard]] std::string_view entry_kind_name(std::uint32_t kind);    // "hypercall", "exception", ...
 [[nodiscard]] std::string_view bridge_page_name(std::uint32_t page);   // "console", "xenstore"
-[[nodiscard]] std::string_view digest_when_name(std::uint32_t when);   // "start", "periodic", "end"
+[[nodiscard]] std::string_view digest_when_name(std::uint32_t when);   // "start", "periodic", "end", "stop"
 [[nodiscard]] std::string_view end_reason_name(std::uint32_t reason);  // "shutdown", "crashed", ...
 [[nodiscard]] std::string_view shutdown_code_name(
     std::uint32_t code);  // "poweroff", "reboot", ... (xen/sched.h)

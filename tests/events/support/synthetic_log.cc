@@ -43,7 +43,8 @@ class Builder {
         put(std::move(init));
         digest(CASM_DIGEST_START);
         while (ordinal_ < options_.entries) trip();
-        if (options_.end_reason != CASM_END_DESTROYED) digest(options_.end_reason == CASM_END_STOPPED ? CASM_DIGEST_STOP : CASM_DIGEST_END);
+        if (options_.end_reason != CASM_END_DESTROYED)
+            digest(options_.end_reason == CASM_END_STOPPED ? CASM_DIGEST_STOP : CASM_DIGEST_END);
         Record end{.cls = CASM_CLS_END, .kind = static_cast<std::uint8_t>(options_.end_reason)};
         if (options_.end_reason == CASM_END_CRASHED) end.aux = 3;
         end.w = {ordinal_, hash_, 0};

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Builds the files of a log without the writer's rules: any records in any order, with all checksums and
+// digests right. For mutants that only a check of the meaning, or a replay, can notice.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "casmotion/manifest.h"
+#include "casmotion/record.h"
+#include "support/log_files.h"
+
+namespace casmotion::test {
+
+// `manifest_file` is the framed file of another log, kept as it is. The records must be well-formed; a chunk
+// holds at most `chunk_records` of them. Without `closed` there are no index and summary.
+[[nodiscard]] Files raw_log(const std::string& manifest_file, const std::vector<Record>& records,
+                            std::uint32_t chunk_records = 65536, bool closed = true);
+
+// The framed manifest file of `manifest`.
+[[nodiscard]] std::string manifest_file(const Manifest& manifest);
+
+}  // namespace casmotion::test
