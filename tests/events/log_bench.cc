@@ -4,6 +4,7 @@
 // nothing.
 //
 //   log_bench             table of sizes and rates
+//   log_bench --ring FILE the same table of sizes for recorded ring records, and what the checks say of them
 //   log_bench --append N  only appends N entry-only chunks of 65,536 records, for counting instructions by a
 //   profiler
 #include <linux/perf_event.h>
@@ -16,6 +17,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "casmotion/log_check.h"
 #include "casmotion/ring_codec.h"
 #include "casmotion/taxonomy.h"
 #include "support/log_files.h"
@@ -88,12 +90,11 @@ double append_seconds(std::span<const std::byte> ring, int level, const std::str
     return end - start;
 }
 
-void sizes(std::uint32_t check_bits) {
-    const std::vector<Record> log = boot_like_log(1, check_bits);
-    std::printf("\n%u check bits: %zu records, %zu bytes as ring records\n", check_bits, log.size(),
-                ring_of(log).size());
+void sizes(const std::vector<Record>& log) {
+    std::printf("%zu records, %zu bytes as ring records\n", log.size(), ring_of(log).size());
     std::printf("%-24s %10s %8s %8s %8s\n", "", "records", "level 1", "level 2", "level 3");
     const auto line = [](const char* name, const std::vector<Record>& records) {
+        if (records.empty()) return;
         std::printf("%-24s %10zu", name, records.size());
         for (const int level : {1, 2, 3})
             std::printf(" %8.3f",
@@ -101,13 +102,20 @@ void sizes(std::uint32_t check_bits) {
         std::printf("  bytes per record\n");
     };
     line("all", log);
-    for (const std::uint8_t cls : {CASM_CLS_ENTRY, CASM_CLS_TSC, CASM_CLS_EVTCHN}) {
+    for (const ClassInfo& info : kClasses) {
         std::vector<Record> only;
         for (const Record& record : log)
-            if (record.cls == cls) only.push_back(record);
-        line(std::string(class_name(cls)).c_str(), only);
+            if (record.cls == info.id && record.cls != CASM_CLS_END) only.push_back(record);
+        line(std::string(info.name).c_str(), only);
     }
-    std::printf("whole log, level 1: %.0f bytes\n", static_cast<double>(log_bytes(log, 1)));
+    for (const unsigned bits : {16u, 8u, 4u, 2u}) {
+        std::vector<Record> fewer = log;
+        for (Record& record : fewer)
+            if (record.cls == CASM_CLS_ENTRY)
+                record.check = static_cast<std::uint16_t>(record.check >> (16 - bits));
+        std::printf("whole log with %2u check bits, level 1: %llu bytes\n", bits,
+                    static_cast<unsigned long long>(log_bytes(fewer, 1)));
+    }
 }
 
 void rates() {
@@ -170,6 +178,27 @@ void rates() {
     }
 }
 
+int ring_file(const std::string& path) {
+    const std::string file = read_file(path);
+    std::vector<Record> log;
+    Record record;
+    for (auto rest = std::as_bytes(std::span(file)); !rest.empty();) {
+        const auto size = decode_ring(rest, record);
+        must(size.status());
+        if (*size == 0) break;
+        log.push_back(record);
+        rest = rest.subspan(*size);
+    }
+    sizes(log);
+    const TempFolder folder;
+    write_log(folder / "log", synthetic_manifest({.digest_interval = 0}), log, {},
+              log.back().cls == CASM_CLS_END);
+    auto reader = LogReader::open(folder / "log");
+    must(reader.status());
+    std::printf("\n%s", to_text(check_log(**reader)).c_str());
+    return 0;
+}
+
 int append_only(int chunks) {
     const TempFolder folder;
     std::vector<Record> entries;
@@ -190,7 +219,8 @@ int append_only(int chunks) {
 int main(int argc, char** argv) {
     if (argc == 3 && std::strcmp(argv[1], "--append") == 0)
         return casmotion::test::append_only(std::atoi(argv[2]));
-    for (const unsigned bits : {16u, 8u, 4u, 2u, 0u}) casmotion::test::sizes(bits);
+    if (argc == 3 && std::strcmp(argv[1], "--ring") == 0) return casmotion::test::ring_file(argv[2]);
+    casmotion::test::sizes(casmotion::test::boot_like_log(1, 16));
     casmotion::test::rates();
     return 0;
 }
