@@ -40,6 +40,7 @@ struct StartOptions {
     casm_mode mode = CASM_MODE_RECORD;  ///< CASM_MODE_RECORD or CASM_MODE_REPLAY
     bool account = false;               ///< measure cycles per cause
     uint64_t digest_interval = 0;       ///< entries between memory digests, 0: only start and end
+    uint32_t check_bits = 16;           ///< top bits of the registers hash in an ENTRY's check, 0 to 16
     uint32_t disable = 0;               ///< bit n set: class n is not logged (record only, for tests)
 };
 

@@ -116,6 +116,7 @@ class XenHypervisor final : public Hypervisor {
         control.u.start.flags = options.account ? CASM_START_ACCOUNT : 0;
         control.u.start.digest_interval = options.digest_interval;
         control.u.start.disable = options.disable;
+        control.u.start.check_bits = options.check_bits;
         return domctl(domain, control);
     }
 

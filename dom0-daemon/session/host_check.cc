@@ -2,10 +2,12 @@
 #include "session/host_check.h"
 
 #include <cerrno>
+#include <optional>
 #include <string>
 
 #include "base/failures.h"
 #include "base/host_text.h"
+#include "hypervisor/op_text.h"
 
 namespace casmotion {
 
@@ -34,15 +36,34 @@ Result<HostInfo> require_recording_host(Hypervisor& hypervisor) {
 }
 
 Status require_room(const HostInfo& host, uint64_t memory_bytes) {
-    if (host.user_domid >= 0)
-        return host_lacks("the memory pool is in use by domain " + std::to_string(host.user_domid) +
-                          ": one domain at a time; destroy it first ('xl destroy " +
-                          std::to_string(host.user_domid) + "')");
     if (memory_bytes > host.guest_frames_max * kFrameBytes)
         return host_lacks("the memory pool is too small: the guest needs " + size_text(memory_bytes) +
                           ", the pool holds guests up to " + size_text(host.guest_frames_max * kFrameBytes) +
                           "; enlarge casm_pool= on Xen's command line");
     return {};
+}
+
+Status wait_for_pool(Hypervisor& hypervisor, Toolstack& toolstack, Clock& clock,
+                     std::chrono::milliseconds patience) {
+    constexpr std::chrono::milliseconds kStep{20};
+    const uint64_t deadline_ns = clock.now_ns() + static_cast<uint64_t>(patience.count()) * 1'000'000;
+    for (;;) {
+        HostInfo host;
+        if (const OpResult result = hypervisor.host_info(host); !result.ok())
+            return op_failure("ask Xen about", DomId{0}, result);
+        if (host.user_domid < 0) return {};
+        const std::string user = std::to_string(host.user_domid);
+        CASM_ASSIGN(const std::optional<DomainState> state,
+                    toolstack.domain_state(DomId{static_cast<uint16_t>(host.user_domid)}));
+        if (state && !state->dying)
+            return host_lacks("the memory pool is in use by domain " + user +
+                              ": one domain at a time; destroy it first ('xl destroy " + user + "')");
+        if (clock.now_ns() >= deadline_ns)
+            return host_lacks("domain " + user +
+                              " was destroyed, but still has the memory pool: something in dom0 maps its "
+                              "memory");
+        hypervisor.wait(kStep);
+    }
 }
 
 }  // namespace casmotion

@@ -3,8 +3,12 @@
 // Can this host record and replay? The same questions for every command that needs the hypervisor.
 #pragma once
 
+#include <chrono>
+
+#include "base/clock.h"
 #include "casmotion/status.h"
 #include "hypervisor/hypervisor.h"
+#include "toolstack/toolstack.h"
 
 namespace casmotion {
 
@@ -17,8 +21,18 @@ Result<HostInfo> require_patched_xen(Hypervisor& hypervisor);
 /// The same, and `casmotion setup` was run.
 Result<HostInfo> require_recording_host(Hypervisor& hypervisor);
 
-/// The pool is free for a new guest of `memory_bytes` (0: not known yet). Host lacks (69) otherwise.
+/// The pool can hold a guest of `memory_bytes`. Host lacks (69) otherwise.
 Status require_room(const HostInfo& host, uint64_t memory_bytes);
+
+/// Waits until no domain has the pool. A domain that is being destroyed gives its memory back a moment after
+/// `xl destroy` returned, so that is waited for, up to `patience`; a domain that lives is not. Host lacks
+/// (69) if the pool stays taken.
+Status wait_for_pool(Hypervisor& hypervisor, Toolstack& toolstack, Clock& clock,
+                     std::chrono::milliseconds patience);
+
+/// How long a destroyed domain may keep the pool. Teardown takes milliseconds; what is left after this is
+/// stuck.
+inline constexpr std::chrono::milliseconds kPoolPatience{10'000};
 
 /// Size of a memory frame.
 inline constexpr uint64_t kFrameBytes = 4096;

@@ -115,6 +115,7 @@ Manifest make_manifest(const SessionHost& host, const HostInfo& info, DomId doma
     casm_status status = {};
     if (host.hypervisor.status(domain, status).ok()) out.tsc_khz = status.tsc_khz;
     out.options.digest_interval = request.digest_interval;
+    out.options.check_bits = kCheckBits;
     out.options.disabled_classes = request.disable;
     out.created_unix_s = static_cast<int64_t>(std::time(nullptr));
     out.tool_version = request.tool_version;
@@ -187,6 +188,7 @@ Result<RecordReport> record_domain(const SessionHost& host, const HostInfo& info
     start.account = request.account;
     start.digest_interval = request.digest_interval;
     start.disable = request.disable;
+    start.check_bits = kCheckBits;
     if (const OpResult result = host.hypervisor.start(domain, start); !result.ok())
         return op_failure("start recording", domain, result);
     CASM_TRY(host.toolstack.unpause(domain));
@@ -219,6 +221,40 @@ Result<RecordReport> record_domain(const SessionHost& host, const HostInfo& info
     }
     report.summary = writer->progress();
     report.log_path = writer->folder();
+    return report;
+}
+
+/// `record guest.cfg`: the domain is ours.
+Result<RecordReport> record_file(const SessionHost& host, const HostInfo& info,
+                                 const RecordRequest& request) {
+    if (!is_regular_file(request.target)) return usage_error("there is no file " + request.target);
+    CASM_TRY(wait_for_pool(host.hypervisor, host.toolstack, host.clock, kPoolPatience));
+    CASM_ASSIGN(const DomId domain, host.toolstack.create_from_file(request.target, kRecordingPoolName));
+    OwnedDomain owned(host.toolstack, domain);
+    CASM_TRY(check_domain(host, info, domain, host.toolstack.domain_name(domain)));
+    CASM_ASSIGN(const DomainConfig config, host.toolstack.domain_config(domain));
+    CASM_TRY(check_config(config));
+    if (host.stop.requests() > 0)
+        return Status(Category::kInconclusive, "interrupted before the recording began");
+    CASM_ASSIGN(RecordReport report,
+                record_domain(host, info, domain, config, request, "the domain is destroyed"));
+    switch (report.outcome.end) {
+        case RecordEnd::kGuest:
+            if (request.keep) owned.keep();
+            report.domain_left = request.keep;
+            break;
+        case RecordEnd::kInterrupt:
+        case RecordEnd::kDuration:
+        case RecordEnd::kLogSize:
+            // The guest runs on, unless it ended by itself in the same moment.
+            if (report.summary.end_reason == CASM_END_STOPPED || !report.closed || request.keep) {
+                owned.keep();
+                report.domain_left = true;
+            }
+            break;
+        case RecordEnd::kVanished:
+            break;
+    }
     return report;
 }
 
@@ -274,34 +310,10 @@ Result<RecordReport> record(const SessionHost& host, const RecordRequest& reques
         return report;
     }
 
-    if (!is_regular_file(request.target)) return usage_error("there is no file " + request.target);
-    CASM_TRY(require_room(info, 0));
-    CASM_ASSIGN(const DomId domain, host.toolstack.create_from_file(request.target, kRecordingPoolName));
-    OwnedDomain owned(host.toolstack, domain);
-    CASM_TRY(check_domain(host, info, domain, host.toolstack.domain_name(domain)));
-    CASM_ASSIGN(const DomainConfig config, host.toolstack.domain_config(domain));
-    CASM_TRY(check_config(config));
-    if (host.stop.requests() > 0)
-        return Status(Category::kInconclusive, "interrupted before the recording began");
-    CASM_ASSIGN(RecordReport report,
-                record_domain(host, info, domain, config, request, "the domain is destroyed"));
-    switch (report.outcome.end) {
-        case RecordEnd::kGuest:
-            if (request.keep) owned.keep();
-            report.domain_left = request.keep;
-            break;
-        case RecordEnd::kInterrupt:
-        case RecordEnd::kDuration:
-        case RecordEnd::kLogSize:
-            // The guest runs on, unless it ended by itself in the same moment.
-            if (report.summary.end_reason == CASM_END_STOPPED || !report.closed || request.keep) {
-                owned.keep();
-                report.domain_left = true;
-            }
-            break;
-        case RecordEnd::kVanished:
-            break;
-    }
+    Result<RecordReport> report = record_file(host, info, request);
+    // Whoever creates the next domain finds the pool free. If it is not by then, that command will say so.
+    if (!report.ok() || !report->domain_left)
+        wait_for_pool(host.hypervisor, host.toolstack, host.clock, kPoolPatience).ignore();
     return report;
 }
 

@@ -23,6 +23,9 @@ namespace casmotion {
 
 inline constexpr uint64_t kDefaultLogRingBytes = 4u << 20;
 inline constexpr uint64_t kDefaultFeedRingBytes = 4u << 20;
+/// Bits of the running registers hash that the log keeps per entry. They are half of what an entry costs in
+/// the log; a difference that 8 bits miss (1 in 256) is met at the next entry, because the hash runs on.
+inline constexpr uint32_t kCheckBits = 8;
 
 struct RecordRequest {
     std::string target;  ///< domain id, domain name, or path of an xl.cfg file

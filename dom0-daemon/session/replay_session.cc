@@ -52,15 +52,14 @@ std::vector<std::string> host_differences(const SessionHost& host, const HostInf
     return out;
 }
 
-}  // namespace
-
-Result<ReplayReport> replay(const SessionHost& host, LogReader& reader, const ReplayRequest& request,
-                            const ConsoleSink& console) {
+Result<ReplayReport> replay_once(const SessionHost& host, LogReader& reader, const ReplayRequest& request,
+                                 const ConsoleSink& console) {
     const Manifest& manifest = reader.manifest();
     CASM_TRY(reader.seek(RecordIndex{0}));
     CASM_ASSIGN(const HostInfo info, require_recording_host(host.hypervisor));
     CASM_TRY(check_pool_place(info, manifest));
     CASM_TRY(require_room(info, manifest.guest.memory_kib * 1024));
+    CASM_TRY(wait_for_pool(host.hypervisor, host.toolstack, host.clock, kPoolPatience));
     CASM_ASSIGN(const BootFiles files, open_boot_files(reader, request.kernel, request.ramdisk));
 
     RebuildOptions rebuild;
@@ -102,6 +101,17 @@ Result<ReplayReport> replay(const SessionHost& host, LogReader& reader, const Re
         report.domain_left = true;
     }
     // Mappings go first, then the rings, then the domain: the reverse of the order above.
+    return report;
+}
+
+}  // namespace
+
+Result<ReplayReport> replay(const SessionHost& host, LogReader& reader, const ReplayRequest& request,
+                            const ConsoleSink& console) {
+    Result<ReplayReport> report = replay_once(host, reader, request, console);
+    // Whoever creates the next domain finds the pool free. If it is not by then, that command will say so.
+    if (!report.ok() || !report->domain_left)
+        wait_for_pool(host.hypervisor, host.toolstack, host.clock, kPoolPatience).ignore();
     return report;
 }
 

@@ -46,6 +46,7 @@ Result<std::optional<ReplayOutcome>> Replayer::start() {
     StartOptions options;
     options.mode = CASM_MODE_REPLAY;
     options.digest_interval = reader_.manifest().options.digest_interval;
+    options.check_bits = reader_.manifest().options.check_bits;
     const OpResult result = hypervisor_.start(domain_, options);
     if (result.ok()) return std::optional<ReplayOutcome>{};
     if (result.error != EXDEV) return op_failure("start the replay of", domain_, result);

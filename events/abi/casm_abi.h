@@ -72,6 +72,12 @@ struct casm_rec {
 #define CASM_PORTS_MAX 4096u
 
 /*
+ * The guest's TSC advances in steps of 2^CASM_TSC_QUANTUM_BITS ticks, and is logged in steps: most readings then take one
+ * byte. 256 ticks are 0.1 us at 2.5 GHz, less than the emulation of one RDTSC.
+ */
+#define CASM_TSC_QUANTUM_BITS 8
+
+/*
  * Ring: the first page of the resource is this header, the rest is data (a power of two bytes). prod and cons count bytes
  * and never wrap; the offset in the data is counter & (size_bytes - 1). Records may wrap around the end. The producer
  * writes data, then prod (release); the consumer reads prod (acquire), data, then writes cons (release).
@@ -136,7 +142,7 @@ struct casm_domctl {
             uint32_t flags;            /* CASM_START_* */
             uint64_t digest_interval;  /* entries between memory digests, 0: only start and end */
             uint32_t disable;          /* debug switch: bit n set = class n is not logged (record only) */
-            uint32_t _pad;
+            uint32_t check_bits;       /* top bits of the running registers hash in an ENTRY's check, 0 to 16 */
         } start;
         struct { uint64_t addr; uint64_t size_bytes; } status;
         struct { uint64_t addr; uint64_t first, count; } frames; /* count u64 at addr, from frame first of the pool; 0: none, or zeros */

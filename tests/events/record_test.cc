@@ -254,7 +254,7 @@ TEST(RecordText, PrintsAJsonObjectForEveryClass) {
 
 TEST(RecordText, JsonKeepsValuesExactly) {
     const auto tsc = nlohmann::json::parse(to_json({.cls = CASM_CLS_TSC, .w = {kMax, 0, 0}}, {0}, {0}));
-    EXPECT_EQ(tsc["ticks"].get<std::uint64_t>(), kMax);
+    EXPECT_EQ(tsc["quanta"].get<std::uint64_t>(), kMax);
     const auto entry = nlohmann::json::parse(
         to_json({.cls = CASM_CLS_ENTRY, .kind = CASM_ENTRY_HYPERCALL, .check = 0x1a2b, .aux = 29}, {0}, {0}));
     EXPECT_EQ(entry["kind"], "hypercall");

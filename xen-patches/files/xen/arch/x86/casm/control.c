@@ -306,7 +306,7 @@ static int start_run(struct casm_domain *c, struct casm_domctl *op)
     if ( c->d->creation_finished || c->mode != CASM_MODE_IDLE || !c->d->vcpu[0] )
         return -EBUSY;
     if ( !c->log.hdr || replay != !!c->feed.hdr || (!replay && op->u.start.mode != CASM_MODE_RECORD) ||
-         (op->u.start.flags & ~CASM_START_ACCOUNT) || op->u.start._pad || (replay && op->u.start.disable) )
+         (op->u.start.flags & ~CASM_START_ACCOUNT) || op->u.start.check_bits > 16 || (replay && op->u.start.disable) )
         return -EINVAL;
     rc = casm_bridges_init(c);
     if ( rc )
@@ -317,6 +317,7 @@ static int start_run(struct casm_domain *c, struct casm_domctl *op)
     c->digest_interval = op->u.start.digest_interval;
     c->digest_next = c->digest_interval;
     c->hash = CASM_HASH_SEED;
+    c->check_shift = 64 - op->u.start.check_bits;
     since = casm_clock(c);
     rc = replay ? start_replay(c) : start_record(c);
     casm_charge(c, CASM_CAUSE_START_END, since);

@@ -43,7 +43,7 @@ void casm_count_entry(unsigned int kind, uint32_t detail)
 
     since = casm_clock(c);
     c->hash = regs_hash(c->hash, guest_cpu_user_regs(), v);
-    rec.check = c->hash >> 48;
+    rec.check = c->check_shift < 64 ? c->hash >> c->check_shift : 0;
     if ( casm_exchange(c, &rec, NULL, 0, CASM_CMP_KIND | CASM_CMP_CHECK | CASM_CMP_AUX) )
         c->ordinal++;
     casm_charge(c, CASM_CAUSE_ENTRY, since);

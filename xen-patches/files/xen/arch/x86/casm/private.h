@@ -50,6 +50,7 @@ struct casm_domain {
 
     uint64_t ordinal, records, hash;
     uint64_t digest_interval, digest_next;
+    unsigned int check_shift;   /* ENTRY's check is hash >> check_shift; 64: always 0 */
     uint64_t trip_start;        /* stream position at the start of this trip */
     unsigned int trip_checks;
     unsigned int tapped;        /* OUTMEM records of this call */

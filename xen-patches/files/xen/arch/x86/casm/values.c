@@ -13,12 +13,18 @@
 
 #include "private.h"
 
-/* The value differs but its recipe does not: the log decides. */
+/*
+ * The value differs but its recipe does not: the log decides. Rounded down in every mode, also when nothing is logged: time
+ * must not run backwards when a recording stops.
+ */
 static void log_tsc(struct casm_domain *c, uint64_t *val)
 {
     struct casm_rec rec = { .cls = CASM_CLS_TSC };
+    uint64_t quanta = *val >> CASM_TSC_QUANTUM_BITS;
 
-    casm_exchange(c, &rec, val, 1, 0);
+    if ( casm_logging(c) )
+        casm_exchange(c, &rec, &quanta, 1, 0);
+    *val = quanta << CASM_TSC_QUANTUM_BITS;
 }
 
 /*
@@ -30,11 +36,9 @@ int casm_log_msr(int rc, unsigned int msr, uint64_t *val)
     struct casm_domain *c = current->arch.casm;
     struct casm_rec rec = { .cls = CASM_CLS_MSR, .kind = rc, .aux = msr };
 
-    if ( !casm_logging(c) )
-        return rc;
     if ( msr == MSR_IA32_TSC && rc == X86EMUL_OKAY )
         log_tsc(c, val);
-    else
+    else if ( casm_logging(c) )
         casm_exchange(c, &rec, val, 1, CASM_CMP_KIND | CASM_CMP_AUX);
 
     return rc;
@@ -76,8 +80,7 @@ bool casm_fast_rdtsc(struct cpu_user_regs *regs)
 
     /* Replay has no use for the clock. */
     val = c->mode == CASM_MODE_REPLAY ? 0 : pv_soft_rdtsc(v, regs);
-    if ( casm_logging(c) )
-        log_tsc(c, &val);
+    log_tsc(c, &val);
     regs->rax = (uint32_t)val;
     regs->rdx = val >> 32;
     regs->rip += 2;
