@@ -53,3 +53,9 @@ printed_done() { # name
 no_domains() {
     [ "$(xl list | wc -l)" = 2 ] || fail "domains are left: $(xl list)"
 }
+
+# The same for a domain that is still to come; runs until its console is there: start it with &.
+type_line_when_there() { # name text
+    until id=$(xl domid "$1" 2>/dev/null) && xenstore-exists "/local/domain/$id/console/tty"; do usleep 300000; done
+    type_line "$1" "$2"
+}
