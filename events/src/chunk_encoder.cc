@@ -90,9 +90,10 @@ constexpr bool has_column(const FieldInfo& field, bool open) {
     return open || (field.place != Place::kKind && field.place != Place::kAux);
 }
 
-template <const FieldInfo& kField, bool kOpen>
+template <std::size_t kIndex, bool kOpen>
 inline void put_field(std::uint8_t*& values, std::uint8_t*& blobs, std::uint64_t& state, std::uint64_t header,
                       const std::byte* payload) {
+    constexpr FieldInfo kField = kFields[kIndex];
     if constexpr (!has_column(kField, kOpen)) return;
     std::uint64_t value = 0;
     if constexpr (kField.place == Place::kKind) {
@@ -227,8 +228,8 @@ struct ChunkEncoder::Impl {
             std::memcpy(&header, at, sizeof(header));
             const auto put_fields = [&]<bool kOpen, std::size_t... I>(std::bool_constant<kOpen>,
                                                                       std::index_sequence<I...>) {
-                (put_field<kFields[kFirst + I], kOpen>(run_values[I], run_blobs[I], run_state[I], header,
-                                                       at + sizeof(casm_rec)),
+                (put_field<kFirst + I, kOpen>(run_values[I], run_blobs[I], run_state[I], header,
+                                              at + sizeof(casm_rec)),
                  ...);
             };
             constexpr auto kIndices = std::make_index_sequence<kCount>();

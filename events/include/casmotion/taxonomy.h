@@ -186,7 +186,7 @@ inline constexpr auto kLayouts = [] {
 namespace taxonomy_detail {
 constexpr bool table_is_sound() {
     for (std::size_t i = 0; i < kClasses.size(); ++i) {
-        if (kClasses[i].id == 0 || kClasses[i].id >= CASM_CLASSES_MAX) return false;
+        if (kClasses[i].id == 0 || static_cast<unsigned>(kClasses[i].id) >= CASM_CLASSES_MAX) return false;
         if (fields_of(kClasses[i].id).empty()) return false;
         for (std::size_t j = 0; j < i; ++j)
             if (kClasses[i].id == kClasses[j].id || kClasses[i].name == kClasses[j].name) return false;
