@@ -2,13 +2,14 @@
 """The lab's commands."""
 
 import argparse
+import random
 import shlex
 import shutil
 import signal
 import sys
 from pathlib import Path
 
-from . import boot, cache, counts, dom0, kernel, tools, xen
+from . import boot, cache, counts, dom0, guest, kernel, soak, tools, xen
 from .errors import EXIT_INTERRUPTED, EXIT_UNAVAILABLE, EXIT_USAGE, LabError, UsageError
 
 DESCRIPTION = "Boots a patched Xen with a Debian dom0 under emulation and runs commands there."
@@ -20,6 +21,7 @@ examples:
   scripts/lab run --share /tmp/logs -- 'casmotion record /guest/work.cfg -o /share/work.log'
   scripts/lab run --stock -- xl info                  the same on Debian's Xen without our patches
   scripts/lab run --xen tree/xen/xen.gz -- xl dmesg   a hypervisor that you built yourself
+  scripts/lab soak --runs 20                          20 recordings under disturbances, 40 replays
   scripts/lab shell                                   a shell in dom0 (Ctrl-A x ends the machine)
   scripts/lab build                                   fetches and builds everything, boots nothing
 
@@ -35,7 +37,7 @@ STAGES = ("source", "xen", "stock", "tools", "kernels", "dom0")
 def parser() -> argparse.ArgumentParser:
     main_parser = argparse.ArgumentParser(prog="scripts/lab", description=DESCRIPTION, epilog=EXAMPLES,
                                           formatter_class=argparse.RawDescriptionHelpFormatter)
-    commands = main_parser.add_subparsers(dest="command", required=True, metavar="run|shell|build|clean")
+    commands = main_parser.add_subparsers(dest="command", required=True, metavar="run|shell|soak|build|clean")
 
     machine = argparse.ArgumentParser(add_help=False)
     machine.add_argument("--stock", action="store_true", help="Xen without xen-patches/")
@@ -65,6 +67,16 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("words", nargs="*", metavar="COMMAND", help="one word: a shell script; several: a program and arguments")
 
     commands.add_parser("shell", parents=[machine], help="an interactive shell in dom0", usage="scripts/lab shell [options]")
+
+    soak_parser = commands.add_parser("soak", parents=[machine], usage="scripts/lab soak [options]",
+                                      help="record under many disturbances, replay each recording twice")
+    soak_parser.add_argument("--runs", type=_at_least(1), default=20, metavar="N", help="recordings (20)")
+    soak_parser.add_argument("--seed", type=int, metavar="S", help="repeats the disturbances of an earlier soak")
+    soak_parser.add_argument("--first", type=int, default=0, metavar="K", help="number of the first run (0)")
+    soak_parser.add_argument("--guest-config", choices=tuple(guest.CONFIGS), default="work", metavar="NAME",
+                             help="which of the lab's guests (work)")
+    soak_parser.add_argument("--keep", type=Path, default=Path("."), metavar="DIR",
+                             help="where the logs of failed runs go (the current folder)")
 
     build = commands.add_parser("build", help="fetch and build, boot nothing")
     build.add_argument("stage", nargs="?", choices=STAGES, help="only this (default: everything but stock)")
@@ -169,6 +181,10 @@ def main(argv: list[str]) -> int:
             return boot.run(machine_from(arguments), script, arguments.timeout)
         if arguments.command == "shell":
             return boot.shell(machine_from(arguments), _shell_setup())
+        if arguments.command == "soak":
+            seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(10**6)
+            return soak.run(machine_from(arguments), arguments.runs, arguments.first, seed, arguments.guest_config,
+                            arguments.keep)
         if arguments.command == "build":
             _build(arguments.stage)
         else:
