@@ -36,7 +36,7 @@ std::string end_text(uint32_t reason, uint32_t code) {
         case CASM_END_SHUTDOWN:
             return shutdown_text(code);
         case CASM_END_CRASHED:
-            return "was crashed by Xen for what it did";
+            return "crashed (its kernel panicked, or Xen ended it for what it did)";
         case CASM_END_STOPPED:
             return "goes on unrecorded";
         case CASM_END_DESTROYED:

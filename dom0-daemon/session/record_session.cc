@@ -18,6 +18,7 @@
 #include "hypervisor/op_text.h"
 #include "rings/ring_reader.h"
 #include "session/host_check.h"
+#include "toolstack/xl_create.h"
 
 namespace casmotion {
 namespace {
@@ -228,6 +229,11 @@ Result<RecordReport> record_domain(const SessionHost& host, const HostInfo& info
 Result<RecordReport> record_file(const SessionHost& host, const HostInfo& info,
                                  const RecordRequest& request) {
     if (!is_regular_file(request.target)) return usage_error("there is no file " + request.target);
+    CASM_ASSIGN(const CfgFacts facts, read_cfg(request.target));
+    if (facts.vcpus != 1)
+        return usage_error(request.target + " asks for " + std::to_string(facts.vcpus) +
+                           " vCPUs: only guests with one can be recorded");
+    CASM_TRY(require_room(info, facts.memory_bytes));
     CASM_TRY(wait_for_pool(host.hypervisor, host.toolstack, host.clock, kPoolPatience));
     CASM_ASSIGN(const DomId domain, host.toolstack.create_from_file(request.target, kRecordingPoolName));
     OwnedDomain owned(host.toolstack, domain);

@@ -154,15 +154,23 @@ Result<ReplayOutcome> Replayer::conclude() {
     }
     switch (static_cast<casm_mode>(outcome_.status.mode)) {
         case CASM_MODE_ENDED:
-            // An orderly teardown by somebody else also ends the replay, without having compared the end.
-            outcome_.end =
-                outcome_.status.end_reason == CASM_END_DESTROYED ? ReplayEnd::kVanished : ReplayEnd::kEqual;
+            if (outcome_.status.end_reason != CASM_END_NONE) {
+                outcome_.end = ReplayEnd::kEqual;  // END was compared, whatever it says
+            } else {
+                // Xen wanted a record and there was none: the log ended, or somebody tore the domain down
+                // meanwhile.
+                outcome_.end = outcome_.status.records == reader_.records() ? ReplayEnd::kLogRanOut
+                                                                            : ReplayEnd::kVanished;
+            }
             return outcome_;
-        case CASM_MODE_DIVERGED:
-            outcome_.end = outcome_.status.divergence.expected.cls == 0 && !reader_.summary()
-                               ? ReplayEnd::kLogRanOut
+        case CASM_MODE_DIVERGED: {
+            // A replay whose domain is destroyed produces an END that is in no place of the log.
+            const casm_rec& actual = outcome_.status.divergence.actual;
+            outcome_.end = actual.cls == CASM_CLS_END && actual.kind == CASM_END_DESTROYED
+                               ? ReplayEnd::kVanished
                                : ReplayEnd::kDiverged;
             return outcome_;
+        }
         case CASM_MODE_OFF:
         case CASM_MODE_IDLE:
         case CASM_MODE_RECORD:

@@ -170,7 +170,8 @@ class LibxlToolstack final : public Toolstack {
     }
 
     Result<DomId> create_from_file(const std::string& cfg_path, const std::string& pool_name) override {
-        CASM_ASSIGN(const std::string name, domain_name_in_cfg(cfg_path));
+        CASM_ASSIGN(const CfgFacts facts, read_cfg(cfg_path));
+        const std::string& name = facts.name;
         uint32_t existing = 0;
         if (libxl_name_to_domid(ctx_.get(), name.c_str(), &existing) == 0)
             return usage_error("a domain named '" + printable(name) + "' exists already (domain " +

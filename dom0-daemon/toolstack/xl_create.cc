@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <memory>
@@ -49,6 +50,16 @@ struct ConfigCloser {
 struct FileCloser {
     void operator()(FILE* file) const { std::fclose(file); }
 };
+
+/// A number of the file, 0 if it is not there or none that makes sense; xl will have its own words about
+/// that.
+uint64_t number(const XLU_Config* config, const char* key) {
+    long value = 0;
+    constexpr long kMax = 1L << 40;
+    return xlu_cfg_get_long(config, key, &value, 1) == 0 && value > 0 && value < kMax
+               ? static_cast<uint64_t>(value)
+               : 0;
+}
 
 }  // namespace
 
@@ -101,13 +112,13 @@ Status xl_create_paused(const std::string& cfg_path, const std::string& pool_nam
                        (words_of_xl.empty() ? "no message from xl" : words_of_xl));
 }
 
-Result<std::string> domain_name_in_cfg(const std::string& cfg_path) {
+Result<CfgFacts> read_cfg(const std::string& cfg_path) {
     char* report_text = nullptr;
     size_t report_size = 0;
     std::unique_ptr<FILE, FileCloser> report(open_memstream(&report_text, &report_size));
     if (!report) return internal_error("out of memory");
     std::string problem;
-    std::string name;
+    CfgFacts facts;
     {
         std::unique_ptr<XLU_Config, ConfigCloser> config(xlu_cfg_init(report.get(), cfg_path.c_str()));
         if (!config) return internal_error("out of memory");
@@ -123,14 +134,19 @@ Result<std::string> domain_name_in_cfg(const std::string& cfg_path) {
                    *value == '\0') {
             problem = "it gives the domain no name (name = \"...\")";
         } else {
-            name = value;
+            facts.name = value;
+            const uint64_t mebibytes =
+                std::max(number(config.get(), "memory"), number(config.get(), "maxmem"));
+            facts.memory_bytes = mebibytes << 20;
+            facts.vcpus = static_cast<uint32_t>(
+                std::max({uint64_t{1}, number(config.get(), "vcpus"), number(config.get(), "maxvcpus")}));
         }
     }
     report.reset();
     free(report_text);
     if (problem.starts_with(cfg_path + ":")) return usage_error(problem);  // with the line of a syntax error
     if (!problem.empty()) return usage_error(cfg_path + ": " + problem);
-    return name;
+    return facts;
 }
 
 }  // namespace casmotion

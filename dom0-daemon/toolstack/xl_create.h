@@ -4,6 +4,7 @@
 // syntax only), so the real xl does it.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "casmotion/status.h"
@@ -15,8 +16,14 @@ namespace casmotion {
 /// is no xl.
 Status xl_create_paused(const std::string& cfg_path, const std::string& pool_name);
 
-/// Name that the file gives its domain, read with libxlutil. Usage error (2): unreadable, bad syntax, no
-/// name.
-Result<std::string> domain_name_in_cfg(const std::string& cfg_path);
+/// What an xl.cfg file says that we want to know before a domain exists.
+struct CfgFacts {
+    std::string name;
+    uint64_t memory_bytes = 0;  ///< maxmem= or memory=, whichever is more; 0: not stated
+    uint32_t vcpus = 1;         ///< maxvcpus= or vcpus=, whichever is more
+};
+
+/// Reads a file with libxlutil, which knows the syntax. Usage error (2): unreadable, bad syntax, no name.
+Result<CfgFacts> read_cfg(const std::string& cfg_path);
 
 }  // namespace casmotion

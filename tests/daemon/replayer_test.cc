@@ -201,6 +201,24 @@ TEST_F(ReplayerTest, DestroyedDomainIsNoticed) {
     EXPECT_EQ(outcome->end, ReplayEnd::kVanished);
 }
 
+TEST_F(ReplayerTest, TeardownThatStillAnswersIsNotCalledADivergence) {
+    const std::vector<Record> trace = synthetic_log({.seed = 8, .entries = 5000});
+    xen_.on_wait = [this](FakeDomain& domain) {
+        if (xen_.waits == 3) xen_.tear_down_replay(domain);
+    };
+    const Result<ReplayOutcome> outcome = replay(trace, trace);
+    ASSERT_TRUE(outcome.ok());
+    EXPECT_EQ(outcome->end, ReplayEnd::kVanished);
+}
+
+TEST_F(ReplayerTest, LogOfADestroyedDomainIsEqualToItsEnd) {
+    const std::vector<Record> trace =
+        synthetic_log({.seed = 12, .entries = 2000, .end_reason = CASM_END_DESTROYED});
+    const Result<ReplayOutcome> outcome = replay(trace, trace);
+    ASSERT_TRUE(outcome.ok());
+    EXPECT_EQ(outcome->end, ReplayEnd::kEqual);
+}
+
 TEST_F(ReplayerTest, StallIsNoticed) {
     const std::vector<Record> trace = synthetic_log({.seed = 9, .entries = 5000});
     xen_.on_wait = [](FakeDomain& domain) { domain.hang_at = 3000; };

@@ -283,9 +283,37 @@ TEST_F(SessionTest, NoFailureLeavesADomainOrALog) {
 
 TEST_F(SessionTest, PoolInUseIsSaidBeforeXlFails) {
     request_.target = folder_ / "guest.cfg";
-    xen_.info.user_domid = 3;
-    expect_refused(Category::kHostLacks, "in use by domain 3");
+    xen_.info.user_domid = toolstack_.add_domain("other", trace_).value;
+    expect_refused(Category::kHostLacks, "in use by domain " + std::to_string(xen_.info.user_domid));
     EXPECT_TRUE(toolstack_.created_from.empty());
+}
+
+TEST_F(SessionTest, FileThatCannotBeRecordedIsRefusedBeforeADomainExists) {
+    request_.target = folder_ / "guest.cfg";
+    write_file(request_.target, "name = 'g'\nvcpus = 2\n");
+    expect_refused(Category::kUsage, "2 vCPUs");
+    write_file(request_.target, "name = 'g'\nmemory = 1024\n");
+    expect_refused(Category::kHostLacks, "too small");
+    write_file(request_.target, "name = [[\n");
+    expect_refused(Category::kUsage, "guest.cfg");
+    std::filesystem::remove(request_.target);
+    expect_refused(Category::kUsage, "no file");
+    EXPECT_TRUE(toolstack_.created_from.empty());
+}
+
+TEST_F(SessionTest, DomainThatIsBeingDestroyedIsWaitedFor) {
+    request_.target = folder_ / "guest.cfg";
+    xen_.info.user_domid = 3;  // not a domain any more, but its memory is not back yet
+    xen_.on_wait_host = [this] {
+        if (xen_.waits == 5) xen_.info.user_domid = -1;
+    };
+    EXPECT_TRUE(recorded().closed);
+}
+
+TEST_F(SessionTest, DomainThatIsStuckInDestructionIsReported) {
+    request_.target = folder_ / "guest.cfg";
+    xen_.info.user_domid = 3;
+    expect_refused(Category::kHostLacks, "still has the memory pool");
 }
 
 TEST_F(SessionTest, RingSizesArePowersOfTwoInRange) {
@@ -404,8 +432,8 @@ TEST_F(ReplaySessionTest, HostThatDoesNotFitIsRefused) {
     xen_.info.pool_first_mfn += 1;
     expect_replay_refused(Category::kHostLacks, "casm_pool=");
     xen_.info.pool_first_mfn -= 1;
-    xen_.info.user_domid = 9;
-    expect_replay_refused(Category::kHostLacks, "in use by domain 9");
+    xen_.info.user_domid = toolstack_.add_domain("other", trace_).value;
+    expect_replay_refused(Category::kHostLacks, "in use by domain " + std::to_string(xen_.info.user_domid));
     xen_.info.user_domid = -1;
     xen_.info.guest_frames_max = 1000;
     expect_replay_refused(Category::kHostLacks, "too small");

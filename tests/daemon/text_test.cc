@@ -76,16 +76,24 @@ TEST(CpuInfo, ReadsTheFirstProcessor) {
     EXPECT_EQ(parse_cpu_info("garbage").model_name, "");
 }
 
-TEST(XlConfig, NameOfTheDomain) {
+TEST(XlConfig, FactsOfAFile) {
     TempFolder folder;
     write_file(folder / "good.cfg", "memory = 128\nname = \"guest\"\n");
+    write_file(folder / "more.cfg", "name = 'g'\nmemory = 128\nmaxmem = 512\nvcpus = 2\nmaxvcpus = 4\n");
+    write_file(folder / "odd.cfg", "name = 'g'\nmemory = 'lots'\nvcpus = 'many'\n");
     write_file(folder / "nameless.cfg", "memory = 128\n");
     write_file(folder / "bad.cfg", "name = [[[\n");
-    EXPECT_EQ(*domain_name_in_cfg(folder / "good.cfg"), "guest");
+    EXPECT_EQ(read_cfg(folder / "good.cfg")->name, "guest");
+    EXPECT_EQ(read_cfg(folder / "good.cfg")->memory_bytes, 128u << 20);
+    EXPECT_EQ(read_cfg(folder / "good.cfg")->vcpus, 1u);
+    EXPECT_EQ(read_cfg(folder / "more.cfg")->memory_bytes, 512u << 20);
+    EXPECT_EQ(read_cfg(folder / "more.cfg")->vcpus, 4u);
+    EXPECT_EQ(read_cfg(folder / "odd.cfg")->memory_bytes, 0u);
+    EXPECT_EQ(read_cfg(folder / "odd.cfg")->vcpus, 1u);
     for (const char* bad : {"nameless.cfg", "bad.cfg", "missing.cfg"}) {
-        const Result<std::string> name = domain_name_in_cfg(folder / bad);
-        EXPECT_EQ(name.status().category(), Category::kUsage) << bad;
-        EXPECT_NE(name.status().message().find(bad), std::string::npos) << name.status().message();
+        const Result<CfgFacts> facts = read_cfg(folder / bad);
+        EXPECT_EQ(facts.status().category(), Category::kUsage) << bad;
+        EXPECT_NE(facts.status().message().find(bad), std::string::npos) << facts.status().message();
     }
 }
 

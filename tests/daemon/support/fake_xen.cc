@@ -189,6 +189,7 @@ void FakeXen::wait(std::chrono::milliseconds timeout) {
     ++waits;
     require(waits < 10'000'000, "the daemon waits for ever");
     clock_.advance(static_cast<uint64_t>(timeout.count()) * 1'000'000);
+    if (on_wait_host) on_wait_host();
     std::vector<uint16_t> vanished;
     for (auto& [id, domain] : domains) {
         if (on_wait) on_wait(domain);
@@ -256,7 +257,8 @@ bool FakeXen::replay_one(FakeDomain& domain, bool at_start) {
             ++domain.status.stalls_feed;
             return false;
         }
-        diverge(domain, std::nullopt, actual);
+        domain.status.mode = CASM_MODE_ENDED;  // and no end_reason: as Xen does
+        store_release(domain.log->header().eof, uint32_t{1});
         return false;
     }
     // The codec sets `check` to the blob's length; the trace may not have it.

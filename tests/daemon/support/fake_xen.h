@@ -74,6 +74,12 @@ class FakeXen final : public Hypervisor {
     Result<std::unique_ptr<RingMapping>> map_ring(DomId domain, RingKind kind, RingBytes bytes) override;
     void wait(std::chrono::milliseconds timeout) override;
 
+    /// What the teardown of a replaying domain looks like while it still answers: an END that is not in the
+    /// log.
+    void tear_down_replay(FakeDomain& domain) {
+        diverge(domain, domain.feed->consume(), {.cls = CASM_CLS_END, .kind = CASM_END_DESTROYED});
+    }
+
     FakeDomain* find(DomId domain);
     void destroy(DomId domain) { domains.erase(domain.value); }
 
@@ -83,6 +89,7 @@ class FakeXen final : public Hypervisor {
     bool map_fails = false;
     size_t records_per_wait = 1000;            ///< how far the vCPU runs while the daemon waits
     std::function<void(FakeDomain&)> on_wait;  ///< called before the vCPU runs
+    std::function<void()> on_wait_host;        ///< called once per wait, also without domains
     std::map<uint16_t, FakeDomain> domains;
     // What a test looks at.
     int attached = 0, mapped = 0, stops = 0, kicks = 0, waits = 0;
