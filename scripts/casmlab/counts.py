@@ -61,12 +61,9 @@ def read(path: Path) -> dict[int, Counts]:
     """Snapshots by mark; a mark that was used twice holds the last."""
     snapshots = {}
     with open(path, "rb") as handle:
-        while True:
-            words = array.array("Q")
-            try:
-                words.fromfile(handle, _WORDS)
-            except EOFError:
-                break
+        # A last snapshot that is cut, because the machine went down, is left out.
+        while len(data := handle.read(_WORDS * 8)) == _WORDS * 8:
+            words = array.array("Q", data)
             if sys.byteorder != "little":
                 words.byteswap()
             places = [list(words[1 + cpu * 3:4 + cpu * 3]) for cpu in range(PROCESSORS)]
