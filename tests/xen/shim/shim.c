@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* See shim.h. */
+#include "shim.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <asm/casm-tap.h>
+#include <asm/casm.h>
+
+struct shim shim;
+cpumask_t cpu_online_map;
+int shim_allocations_left = -1;
+
+static struct page_info frames[SHIM_FRAMES];
+static unsigned long heap_next;
+static unsigned int heap_used;
+
+#define CHECK(condition)                                                       \
+    do {                                                                       \
+        if ( !(condition) )                                                    \
+        {                                                                      \
+            fprintf(stderr, "%s:%d: %s\n", __func__, __LINE__, #condition);    \
+            abort();                                                           \
+        }                                                                      \
+    } while ( false )
+
+void shim_reset(void)
+{
+    unsigned long mfn;
+
+    for ( mfn = 0; mfn < SHIM_FRAMES; mfn++ )
+        free(frames[mfn].block);
+    memset(frames, 0, sizeof(frames));
+    for ( mfn = 0; mfn < SHIM_FRAMES; mfn++ )
+        frames[mfn].m2p = INVALID_M2P_ENTRY;
+    memset(&shim, 0, sizeof(shim));
+    shim.irqs_on = true;
+    shim_allocations_left = -1;
+    heap_next = SHIM_HEAP_FIRST;
+    heap_used = 0;
+    this_cpu(casm_tapping) = false;
+}
+
+void shim_wmb(void)
+{
+    shim.wmbs++;
+    if ( shim.on_wmb )
+        shim.on_wmb(shim.ctx);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+void shim_rmb(void)
+{
+    shim.rmbs++;
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if ( shim.on_rmb )
+        shim.on_rmb(shim.ctx);
+}
+
+unsigned int find_next_bit(const unsigned long *addr, unsigned int size, unsigned int from)
+{
+    for ( ; from < size; from++ )
+        if ( addr[from / BITS_PER_LONG] & (1ul << (from % BITS_PER_LONG)) )
+            break;
+
+    return from;
+}
+
+/* --- Locks --- */
+
+void spin_lock(spinlock_t *l)
+{
+    CHECK(!l->held);
+    l->held = true;
+    shim.locks_held++;
+}
+
+void spin_unlock(spinlock_t *l)
+{
+    CHECK(l->held);
+    l->held = false;
+    shim.locks_held--;
+}
+
+void local_irq_enable(void)
+{
+    CHECK(!shim.irqs_on && !shim.locks_held);
+    shim.irqs_on = true;
+}
+
+void local_irq_disable(void)
+{
+    CHECK(shim.irqs_on);
+    shim.irqs_on = false;
+}
+
+/* --- Output, start-up, time --- */
+
+void printk(const char *format, ...)
+{
+    va_list args;
+
+    shim.prints++;
+    va_start(args, format);
+    vsnprintf(shim.last_print, sizeof(shim.last_print), format, args);
+    va_end(args);
+}
+
+unsigned long long parse_size_and_unit(const char *s, const char **end)
+{
+    char *unit;
+    unsigned long long n = strtoull(s, &unit, 0);
+    static const char units[] = "KMGT";
+    const char *at = *unit ? strchr(units, *unit) : NULL;
+
+    if ( at )
+        unit++;
+    n <<= at ? 10 * (at - units + 1) : 10; /* no unit: KiB, as in Xen */
+    if ( end )
+        *end = unit;
+
+    return n;
+}
+
+void force_update_vcpu_system_time(struct vcpu *v)
+{
+    if ( v->arch.casm && casm_time_frozen(v) )
+        return;
+    v->vcpu_info->time.version += 2;
+    v->vcpu_info->time.tsc_timestamp = rdtsc();
+    v->vcpu_info->time.system_time = shim.now;
+}
+
+uint64_t pv_soft_rdtsc(const struct vcpu *v, const struct cpu_user_regs *regs)
+{
+    (void)v;
+    (void)regs;
+
+    return shim.soft_rdtsc ? shim.soft_rdtsc(shim.ctx) : rdtsc();
+}
+
+void flush_tlb_mask(const cpumask_t *mask)
+{
+    (void)mask;
+    shim.tlb_flushes++;
+}
+
+/* --- Domains --- */
+
+void vcpu_pause_nosync(struct vcpu *v)
+{
+    v->paused++;
+}
+
+void vcpu_unpause(struct vcpu *v)
+{
+    CHECK(v->paused > 0);
+    v->paused--;
+}
+
+void vcpu_unblock(struct vcpu *v)
+{
+    v->unblocked++;
+}
+
+void domain_pause(struct domain *d)
+{
+    CHECK(shim.running->domain != d);
+    if ( d->vcpu[0] )
+        d->vcpu[0]->paused++;
+}
+
+void domain_unpause(struct domain *d)
+{
+    if ( d->vcpu[0] )
+        vcpu_unpause(d->vcpu[0]);
+}
+
+void shim_domain_shutdown(struct domain *d, unsigned int reason)
+{
+    if ( d->is_shutting_down )
+        return;
+    d->is_shutting_down = 1;
+    if ( d->arch.casm )
+        casm_domain_shutdown(d, reason);
+}
+
+void domain_crash(struct domain *d)
+{
+    shim.crashes++;
+    shim_domain_shutdown(d, 3 /* SHUTDOWN_crash */);
+}
+
+void send_global_virq(uint32_t virq)
+{
+    CHECK(virq == CASM_VIRQ);
+    shim.virqs++;
+}
+
+void local_event_delivery_enable(void)
+{
+    shim.running->vcpu_info->evtchn_upcall_mask = 0;
+}
+
+bool port_is_valid(const struct domain *d, unsigned int port)
+{
+    return port < d->nr_evtchn;
+}
+
+struct evtchn *evtchn_from_port(const struct domain *d, unsigned int port)
+{
+    CHECK(port_is_valid(d, port));
+
+    return &d->evtchn[port];
+}
+
+int evtchn_send(struct domain *d, unsigned int port)
+{
+    CHECK(evtchn_from_port(d, port)->state == ECS_INTERDOMAIN);
+    shim.backend_sends++;
+
+    return 0;
+}
+
+unsigned long gnttab_v1_frame(const struct domain *d, unsigned int ref)
+{
+    CHECK(ref < ARRAY_SIZE(d->granted_mfn));
+
+    return d->granted_mfn[ref];
+}
+
+/* --- Memory --- */
+
+struct page_info *mfn_to_page(mfn_t mfn)
+{
+    CHECK(mfn_valid(mfn));
+
+    return &frames[mfn_x(mfn)];
+}
+
+mfn_t page_to_mfn(const struct page_info *pg)
+{
+    CHECK(pg >= frames && pg < frames + SHIM_FRAMES);
+
+    return _mfn(pg - frames);
+}
+
+/* Content is allocated at the first look, page by page, so that AddressSanitizer guards the edges. */
+void *page_to_virt(const struct page_info *pg)
+{
+    struct page_info *frame = mfn_to_page(page_to_mfn(pg));
+
+    if ( !frame->virt )
+    {
+        frame->block = frame->virt = aligned_alloc(PAGE_SIZE, PAGE_SIZE);
+        CHECK(frame->virt);
+        memset(frame->virt, 0, PAGE_SIZE);
+    }
+
+    return frame->virt;
+}
+
+void *mfn_to_virt(unsigned long mfn)
+{
+    return page_to_virt(mfn_to_page(_mfn(mfn)));
+}
+
+bool page_is_ram_type(unsigned long mfn, unsigned long type)
+{
+    return type == RAM_TYPE_CONVENTIONAL && !frames[mfn].not_ram;
+}
+
+void clear_domain_page(mfn_t mfn)
+{
+    memset(mfn_to_virt(mfn_x(mfn)), 0, PAGE_SIZE);
+}
+
+int assign_pages(struct page_info *pg, unsigned int nr, struct domain *d, unsigned int memflags)
+{
+    unsigned int i;
+
+    (void)memflags;
+    if ( d->is_dying )
+        return -EINVAL;
+    for ( i = 0; i < nr; i++ )
+    {
+        CHECK(!pg[i].owner && !(pg[i].count_info & ~PGC_extra));
+        pg[i].count_info |= PGC_allocated | 1;
+        pg[i].owner = d;
+    }
+
+    return 0;
+}
+
+bool get_page_and_type(struct page_info *pg, struct domain *d, unsigned long type)
+{
+    (void)type;
+    if ( pg->owner != d || !(pg->count_info & PGC_count_mask) )
+        return false;
+    pg->count_info++;
+
+    return true;
+}
+
+static void put_page(struct page_info *pg)
+{
+    CHECK(pg->count_info & PGC_count_mask);
+    if ( --pg->count_info & PGC_count_mask )
+        return;
+    pg->owner = NULL;
+    if ( !casm_pool_free(pg, 0) )
+    {
+        pg->count_info = 0;
+        heap_used--;
+    }
+}
+
+void put_page_and_type(struct page_info *pg)
+{
+    put_page(pg);
+}
+
+void put_page_alloc_ref(struct page_info *pg)
+{
+    CHECK(pg->count_info & PGC_allocated);
+    pg->count_info &= ~PGC_allocated;
+    put_page(pg);
+}
+
+unsigned int get_order_from_bytes(uint64_t bytes)
+{
+    unsigned int order = 0;
+
+    while ( PAGE_SIZE << order < bytes )
+        order++;
+
+    return order;
+}
+
+struct page_info *alloc_domheap_pages(struct domain *d, unsigned int order, unsigned int memflags)
+{
+    unsigned long i, nr = 1ul << order;
+    struct page_info *pg = frames + heap_next;
+    uint8_t *block;
+
+    if ( !shim_allocations_left || heap_next + nr > SHIM_FRAMES )
+        return NULL;
+    if ( shim_allocations_left > 0 )
+        shim_allocations_left--;
+    heap_next += nr;
+    heap_used += nr;
+    block = aligned_alloc(PAGE_SIZE, nr * PAGE_SIZE);
+    CHECK(block);
+    memset(block, 0xa5, nr * PAGE_SIZE); /* dirty, as Xen's heap is */
+    pg->block = block;
+    for ( i = 0; i < nr; i++ )
+        pg[i].virt = block + i * PAGE_SIZE;
+    CHECK(!assign_pages(pg, nr, d, memflags));
+
+    return pg;
+}
+
+void free_domheap_pages(struct page_info *pg, unsigned int order)
+{
+    unsigned long i;
+
+    for ( i = 0; i < 1ul << order; i++ )
+        put_page_alloc_ref(&pg[i]);
+}
+
+unsigned int shim_heap_used(void)
+{
+    return heap_used;
+}
+
+/* The guest's byte at @va, or NULL if it has none there. */
+static uint8_t *guest_byte(uint64_t va)
+{
+    unsigned long first, end, mfn;
+
+    if ( va < SHIM_GUEST_VA || !casm_pool_range(&first, &end) )
+        return NULL;
+    mfn = first + ((va - SHIM_GUEST_VA) >> PAGE_SHIFT);
+    if ( mfn >= end || frames[mfn].owner != shim.running->domain )
+        return NULL;
+
+    return (uint8_t *)mfn_to_virt(mfn) + (va & (PAGE_SIZE - 1));
+}
+
+unsigned int copy_from_guest_pv(void *to, const void *from, unsigned int n)
+{
+    uint8_t *out = to, *byte;
+
+    for ( ; n && (byte = guest_byte((uint64_t)from)); n--, from = (const uint8_t *)from + 1 )
+        *out++ = *byte;
+
+    return n;
+}
+
+unsigned int copy_to_guest_pv(void *to, const void *from, unsigned int n)
+{
+    const uint8_t *in = from;
+    uint64_t va = (uint64_t)to;
+    unsigned int left = n;
+    uint8_t *byte;
+
+    for ( ; left && (byte = guest_byte(va)); left--, va++ )
+        *byte = *in++;
+    casm_tap_write(to, n - left);
+
+    return left;
+}
+
+unsigned int raw_copy_to_guest(void *to, const void *from, unsigned int n)
+{
+    if ( (uint64_t)to < PAGE_SIZE )
+        return n;
+    memcpy(to, from, n);
+
+    return 0;
+}

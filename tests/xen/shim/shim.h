@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the hypervisor files of CASMotion need of Xen, in user space: the types and functions that they use, with the names of
+ * Xen 4.17, over one domain in ordinary memory. The public interface (hypercall numbers, shared_info, registers) is that of
+ * the real headers (libxen-dev); the headers in this folder only redirect to them, or to this file.
+ *
+ * Single-threaded. What Xen would do to the machine is counted or handed to a hook in `shim`.
+ */
+#ifndef CASMOTION_TESTS_SHIM_H
+#define CASMOTION_TESTS_SHIM_H
+
+#include <errno.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define __XEN_TOOLS__ 1
+#include <public/xen.h>
+#include <public/domctl.h>
+
+/* --- Compiler --- */
+#define likely(x)   (x)
+#define unlikely(x) (x)
+#ifndef __cplusplus /* names that C++ libraries use */
+#define __user
+#define __init
+#define __read_mostly
+#define cf_check
+#endif
+#define ROUNDUP(x, a) (((x) + (a) - 1) & ~((a) - 1))
+#ifndef ARRAY_SIZE
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#endif
+#define BITS_PER_LONG 64
+#define PAGE_SHIFT 12
+#undef PAGE_SIZE
+#define PAGE_SIZE 4096ul
+#define MB(n) ((uint64_t)(n) << 20)
+#define GB(n) ((uint64_t)(n) << 30)
+#ifndef __cplusplus /* std::min */
+#define min(x, y) ({ __typeof__(x) x_ = (x); __typeof__(y) y_ = (y); (void)(&x_ == &y_); x_ < y_ ? x_ : y_; })
+#define min_t(type, x, y) ({ type x_ = (x); type y_ = (y); x_ < y_ ? x_ : y_; })
+#endif
+
+typedef int64_t s_time_t;
+
+/* --- The machine, as the tests see and set it --- */
+struct vcpu;
+struct domain;
+struct evtchn;
+struct page_info;
+
+struct shim {
+    struct vcpu *running;
+    struct cpu_user_regs regs;  /* of the running guest */
+    s_time_t now;
+    bool irqs_on;
+    unsigned int locks_held, evtchn_locks_held, wmbs, rmbs;
+    unsigned int virqs, tlb_flushes, crashes, backend_sends;
+    char last_print[256];
+    unsigned int prints;
+    void *ctx;                                             /* of the hooks */
+    uint64_t (*soft_rdtsc)(void *ctx);
+    void (*on_wmb)(void *ctx);
+    void (*on_rmb)(void *ctx);
+    void (*set_pending)(void *ctx, unsigned int port);     /* an event became pending in the guest's shared_info */
+};
+extern struct shim shim;
+
+/* Frames, their contents and everything counted as at power-on. Domains must be gone. */
+void shim_reset(void);
+
+/* Guest virtual addresses of the domain: PFN n of the recording pool is mapped at SHIM_GUEST_VA + n pages. */
+#define SHIM_GUEST_VA 0x100000000000ull
+/* Frames of the machine; those of the pool and those of Xen's heap. */
+#define SHIM_FRAMES     40960ul
+#define SHIM_POOL_BASE  "16M"
+#define SHIM_HEAP_FIRST 16384ul
+
+/* --- Barriers, atomics, bits --- */
+void shim_wmb(void);
+void shim_rmb(void);
+#define smp_wmb() shim_wmb()
+#define smp_rmb() shim_rmb()
+#define smp_mb()  __atomic_thread_fence(__ATOMIC_SEQ_CST)
+#define read_atomic(p)     __atomic_load_n(p, __ATOMIC_RELAXED)
+#define write_atomic(p, x) __atomic_store_n(p, x, __ATOMIC_RELAXED)
+
+static inline bool __test_and_set_bit(unsigned int nr, unsigned long *addr)
+{
+    unsigned long mask = 1ul << (nr % BITS_PER_LONG), old = addr[nr / BITS_PER_LONG];
+
+    addr[nr / BITS_PER_LONG] = old | mask;
+    return old & mask;
+}
+static inline bool test_and_clear_bit(unsigned int nr, unsigned long *addr)
+{
+    unsigned long mask = 1ul << (nr % BITS_PER_LONG), old = addr[nr / BITS_PER_LONG];
+
+    addr[nr / BITS_PER_LONG] = old & ~mask;
+    return old & mask;
+}
+#define set_bit(nr, addr)     ((void)__test_and_set_bit(nr, addr))
+#define __clear_bit(nr, addr) ((void)test_and_clear_bit(nr, addr))
+unsigned int find_next_bit(const unsigned long *addr, unsigned int size, unsigned int from);
+
+/* --- Locks: taking one twice, or out of order with interrupts, aborts --- */
+typedef struct { bool held; } spinlock_t;
+#define DEFINE_SPINLOCK(l) spinlock_t l
+#define spin_lock_init(l) ((l)->held = false)
+void spin_lock(spinlock_t *l);
+void spin_unlock(spinlock_t *l);
+#define spin_lock_irqsave(l, flags)      ((flags) = shim.irqs_on, shim.irqs_on = false, spin_lock(l))
+#define spin_unlock_irqrestore(l, flags) (spin_unlock(l), shim.irqs_on = (flags))
+void local_irq_enable(void);
+void local_irq_disable(void);
+
+/* --- Per-CPU data of the one CPU --- */
+#define DEFINE_PER_CPU(type, name)  __typeof__(type) per_cpu__##name
+#define DECLARE_PER_CPU(type, name) extern __typeof__(type) per_cpu__##name
+#define this_cpu(name) per_cpu__##name
+
+/* --- Output, start-up --- */
+#define XENLOG_ERR ""
+#define XENLOG_G_ERR ""
+void printk(const char *format, ...); /* %pd prints a pointer and a d */
+#define ASSERT_UNREACHABLE() abort()
+#define custom_param(name, fn) int (*const shim_param_##fn)(const char *) = fn
+#define __initcall(fn) int (*const shim_initcall_##fn)(void) = fn
+unsigned long long parse_size_and_unit(const char *s, const char **end);
+
+/* --- Time --- */
+static inline s_time_t NOW(void)
+{
+    return shim.now;
+}
+static inline uint64_t rdtsc(void)
+{
+    return (uint64_t)shim.now * 3 + 1;
+}
+void force_update_vcpu_system_time(struct vcpu *v);
+uint64_t pv_soft_rdtsc(const struct vcpu *v, const struct cpu_user_regs *regs);
+
+/* --- Processor --- */
+#define X86_EFLAGS_TF 0x100u
+#define X86_EFLAGS_RF 0x10000u
+#define X86_CR4_TSD   0x4ul
+#define MSR_IA32_TSC  0x10u
+#define X86EMUL_OKAY  0
+#define TF_kernel_mode 1u
+struct cpuid_leaf { uint32_t a, b, c, d; };
+typedef struct { unsigned long bits; } cpumask_t;
+extern cpumask_t cpu_online_map;
+void flush_tlb_mask(const cpumask_t *mask);
+#define guest_cpu_user_regs() (&shim.regs)
+
+/* --- Domains --- */
+struct evtchn_port_ops { void (*set_pending)(struct vcpu *v, struct evtchn *chn); };
+#define ECS_FREE        0
+#define ECS_INTERDOMAIN 3
+#define ECS_VIRQ        5
+struct evtchn { uint32_t port; uint8_t state; uint16_t notify_vcpu_id; };
+
+struct casm_domain;
+struct domain {
+    domid_t domain_id;
+    bool is_privileged, creation_finished;
+    int is_dying, is_shutting_down;
+    struct vcpu *vcpu[1];
+    shared_info_t *shared_info;
+    const struct evtchn_port_ops *evtchn_port_ops;
+    struct evtchn *evtchn;
+    unsigned int nr_evtchn;
+    unsigned long granted_mfn[2]; /* by reserved grant reference; 0: not granted */
+    struct { struct casm_domain *casm; bool vtsc; uint32_t tsc_khz; } arch;
+};
+struct vcpu {
+    struct domain *domain;
+    vcpu_info_t *vcpu_info;
+    int paused;                   /* nests */
+    unsigned int unblocked;
+    struct {
+        struct casm_domain *casm;
+        bool fully_eager_fpu;
+        uint32_t flags;
+        struct cpu_user_regs user_regs;
+        struct { unsigned long ctrlreg[8]; } pv;
+    } arch;
+};
+#ifndef __cplusplus /* a plain word that C++ libraries use */
+#define current (shim.running)
+#endif
+#define is_pv_domain(d) ((d) != NULL)
+#define vcpu_info(v, field) ((v)->vcpu_info->field)
+void vcpu_pause_nosync(struct vcpu *v);
+void vcpu_unpause(struct vcpu *v);
+void vcpu_unblock(struct vcpu *v);
+void domain_pause(struct domain *d);
+void domain_unpause(struct domain *d);
+void domain_crash(struct domain *d);
+/* As Xen's: runs the hook of the product once. */
+void shim_domain_shutdown(struct domain *d, unsigned int reason);
+void send_global_virq(uint32_t virq);
+void local_event_delivery_enable(void);
+
+bool port_is_valid(const struct domain *d, unsigned int port);
+struct evtchn *evtchn_from_port(const struct domain *d, unsigned int port);
+#define evtchn_read_lock(chn)   ((void)(chn), (void)shim.evtchn_locks_held++)
+#define evtchn_read_unlock(chn) ((void)(chn), (void)shim.evtchn_locks_held--)
+#define evtchn_usable(chn) ((chn)->state != ECS_FREE)
+int evtchn_send(struct domain *d, unsigned int port);
+unsigned long gnttab_v1_frame(const struct domain *d, unsigned int ref);
+#define GUEST_EVENTS_HELD 0
+
+/* --- Hypercalls --- */
+#define MEMOP_CMD_MASK 0x3ful
+#define __HYPERVISOR_mca                __HYPERVISOR_arch_0
+#define __HYPERVISOR_paging_domctl_cont __HYPERVISOR_arch_1
+
+/* --- Memory --- */
+typedef struct { unsigned long m; } mfn_t;
+static inline mfn_t _mfn(unsigned long m)
+{
+    mfn_t mfn = { m };
+
+    return mfn;
+}
+static inline unsigned long mfn_x(mfn_t mfn)
+{
+    return mfn.m;
+}
+struct page_info {
+    unsigned long count_info;
+    struct domain *owner;
+    union { struct { unsigned long type_info; } inuse; } u;
+    unsigned long m2p;
+    void *virt, *block; /* block: what to free() with the first frame of an allocation */
+    bool not_ram;
+};
+#define PGC_allocated  (1ul << 63)
+#define PGC_xen_heap   (1ul << 62)
+#define PGC_extra      (1ul << 61)
+#define PGC_count_mask 0xfffffffful
+#define PGT_writable_page 1u
+#define MEMF_no_refcount 1u
+#define INVALID_M2P_ENTRY (~0ul)
+#define RAM_TYPE_CONVENTIONAL 1u
+#define mfn_valid(mfn) (mfn_x(mfn) < SHIM_FRAMES)
+struct page_info *mfn_to_page(mfn_t mfn);
+mfn_t page_to_mfn(const struct page_info *pg);
+void *page_to_virt(const struct page_info *pg);
+void *mfn_to_virt(unsigned long mfn);
+#define page_get_owner(pg)    ((pg)->owner)
+#define page_set_owner(pg, d) ((pg)->owner = (d))
+#define set_gpfn_from_mfn(mfn, gpfn) (mfn_to_page(_mfn(mfn))->m2p = (gpfn))
+bool page_is_ram_type(unsigned long mfn, unsigned long type);
+void clear_domain_page(mfn_t mfn);
+int assign_pages(struct page_info *pg, unsigned int nr, struct domain *d, unsigned int memflags);
+bool get_page_and_type(struct page_info *pg, struct domain *d, unsigned long type);
+void put_page_and_type(struct page_info *pg);
+void put_page_alloc_ref(struct page_info *pg);
+unsigned int get_order_from_bytes(uint64_t bytes);
+struct page_info *alloc_domheap_pages(struct domain *d, unsigned int order, unsigned int memflags);
+void free_domheap_pages(struct page_info *pg, unsigned int order);
+#define alloc_domheap_page(d, memflags) alloc_domheap_pages(d, 0, memflags)
+#define free_domheap_page(pg) free_domheap_pages(pg, 0)
+/* Frames of Xen's heap in use. */
+unsigned int shim_heap_used(void);
+/* The next @n allocations succeed, later ones fail; negative: all succeed. */
+extern int shim_allocations_left;
+
+#define xzalloc(type) ((type *)calloc(1, sizeof(type)))
+#define xfree(p) free(p)
+#define XFREE(p) (free(p), (p) = NULL)
+
+/* Both return the number of bytes that could not be copied. The second has the product's tap, as in its patch. */
+unsigned int copy_from_guest_pv(void *to, const void *from, unsigned int n);
+unsigned int copy_to_guest_pv(void *to, const void *from, unsigned int n);
+/* dom0's memory: that of this process. Fails at addresses below one page. */
+unsigned int raw_copy_to_guest(void *to, const void *from, unsigned int n);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* CASMOTION_TESTS_SHIM_H */
