@@ -26,7 +26,8 @@ struct EncodedChunk {
     std::size_t noise_at;
 };
 
-// Keeps its buffers between chunks. One thread at a time.
+// Encodes records while they arrive, in one pass: this runs while the guest waits. One chunk at a time; keeps
+// its buffers between chunks. One thread at a time.
 class ChunkEncoder {
   public:
     ChunkEncoder();
@@ -34,11 +35,28 @@ class ChunkEncoder {
     ChunkEncoder(const ChunkEncoder&) = delete;
     ChunkEncoder& operator=(const ChunkEncoder&) = delete;
 
-    // Encodes the well-formed, logged ring records in `ring`, of which there are class_records[c] of class c,
-    // all within the limits of a chunk. The result stays valid until the next call. Cost: about 30
-    // instructions per ENTRY.
-    [[nodiscard]] EncodedChunk encode(std::span<const std::byte> ring,
-                                      const std::array<std::uint32_t, CASM_CLASSES_MAX>& class_records);
+    // Starts a chunk whose content digest goes on from `digest_before`.
+    void start(std::uint64_t digest_before);
+
+    // Takes ring records from the start of `bytes` and returns how many bytes that were. Stops at the end of
+    // `bytes`, when the chunk is full, behind an END, and before a record that is cut off, malformed, or of a
+    // class that is in no log.
+    [[nodiscard]] std::size_t add(std::span<const std::byte> bytes);
+
+    // Has the chunk reached its size?
+    [[nodiscard]] bool full() const;
+
+    // What the chunk holds so far.
+    [[nodiscard]] std::uint32_t records() const;
+    [[nodiscard]] std::size_t ring_bytes() const;
+    [[nodiscard]] const std::array<std::uint32_t, CASM_CLASSES_MAX>& class_records() const;
+    [[nodiscard]] std::uint64_t digest() const;
+
+    // The header of the END record of the chunk; cls is 0 if it has none.
+    [[nodiscard]] casm_rec end_header() const;
+
+    // The payload of the chunk. Valid until start(), which must come next.
+    [[nodiscard]] EncodedChunk finish();
 
   private:
     struct Impl;

@@ -6,6 +6,7 @@
 #define XXH_INLINE_ALL  // no library to link, and no call
 #include <xxhash.h>
 
+#include <algorithm>
 #include <cstring>
 #include <type_traits>
 #include <utility>
@@ -18,6 +19,11 @@ namespace casmotion {
 namespace {
 
 constexpr std::size_t kFieldCount = kFields.size();
+
+// A chunk is closed when its records take this much in a ring; one more record may follow the last byte below
+// it.
+constexpr std::size_t kChunkTargetBytes = 1u << 20;
+static_assert(kChunkTargetBytes + CASM_REC_MAX_BYTES <= kChunkRingBytesMax);
 
 // Longest varint of a value that comes from `place`.
 constexpr std::size_t varint_bytes_max(Place place, Encoding encoding) {
@@ -125,8 +131,11 @@ inline void put_field(std::uint8_t*& values, std::uint8_t*& blobs, std::uint64_t
     }
 }
 
-// Records of a class with a blob have open shapes (their offsets rarely repeat), the others closed ones.
+// Records whose KIND and AUX rarely repeat have open shapes: those with a blob (offsets), and those with a
+// key in AUX (MSR numbers, CPUID leaves), which would fill the dictionary.
 constexpr bool is_open(std::uint8_t id) {
+    for (const FieldInfo& field : fields_of(id))
+        if (field.place == Place::kAux && field.role == Role::kKey) return true;
     return kLayouts[id].has_blob;
 }
 
@@ -135,7 +144,8 @@ constexpr std::uint64_t shape_of(std::uint64_t header) {
     return header & ~(std::uint64_t{0xffff} << 16);
 }
 
-// The shapes of one chunk. Lookup is a hash table with one probe for what was seen before.
+// The shapes of one chunk. A hash table with open addressing, so big for so few shapes that the first look
+// nearly always hits.
 class Dictionary {
   public:
     static constexpr std::size_t kShapesMax = 256;
@@ -148,9 +158,12 @@ class Dictionary {
 
     // Index of closed shape `key`, or -1 if the dictionary has no room for it.
     int closed(std::uint64_t key) {
-        const Slot& slot = slots_[hash(key)];
-        if (slot.key == key) return slot.shape;
-        return add_closed(key);
+        std::size_t at = (key * 0x9e3779b97f4a7c15u) >> (64 - kSlotBits);
+        while (slots_[at].key != key) {
+            if (slots_[at].key == 0) return add_closed(key, at);
+            at = (at + 1) % slots_.size();
+        }
+        return slots_[at].shape;
     }
 
     // Index of the open shape of class `cls`; there is always room.
@@ -174,17 +187,12 @@ class Dictionary {
         std::uint8_t shape = 0;
     };
     static constexpr unsigned kSlotBits = 10;
-    static std::size_t hash(std::uint64_t key) { return (key * 0x9e3779b97f4a7c15u) >> (64 - kSlotBits); }
 
-    // A collision makes both shapes take the slow way in turn, which is rare enough and still right.
-    __attribute__((noinline)) int add_closed(std::uint64_t key) {
-        std::size_t index = 0;
-        while (index < shapes_.size() && (shapes_[index].open || shapes_[index].key != key)) ++index;
-        if (index == shapes_.size()) {
-            if (index >= kShapesMax - CASM_CLASSES_MAX) return -1;  // the rest is for the open ones
-            shapes_.push_back({key, false});
-        }
-        slots_[hash(key)] = {key, static_cast<std::uint8_t>(index)};
+    __attribute__((noinline)) int add_closed(std::uint64_t key, std::size_t at) {
+        const std::size_t index = shapes_.size();
+        if (index >= kShapesMax - CASM_CLASSES_MAX) return -1;  // the rest is for the open ones
+        shapes_.push_back({key, false});
+        slots_[at] = {key, static_cast<std::uint8_t>(index)};
         return static_cast<int>(index);
     }
 
@@ -193,76 +201,103 @@ class Dictionary {
     std::array<int, CASM_CLASSES_MAX> open_;
 };
 
+// Where the columns grow. A local of the loop that fills them: a member would be read and written back for
+// every byte that is stored, because a byte may alias anything.
+struct Cursors {
+    std::array<std::uint8_t*, kFieldCount> values;  // varints, 16-bit words, or lengths of blobs
+    std::array<std::uint8_t*, kFieldCount> blobs;
+    std::array<std::uint64_t, kFieldCount> state;  // DELTA: the value before; FIXED16: OR of all values
+    std::array<std::uint32_t, CASM_CLASSES_MAX> records;  // by class
+    std::uint8_t* shapes;
+};
+
 // Index in kFields of the first field of class `id`.
 constexpr std::size_t first_field(std::uint8_t id) {
     return static_cast<std::size_t>(fields_of(id).data() - kFields.data());
+}
+
+// Header bits for which class `id` has no field; they must be zero.
+constexpr std::uint64_t unused_bits(std::uint8_t id) {
+    const RecordLayout& layout = kLayouts[id];
+    return (layout.has_kind ? 0 : std::uint64_t{0xff} << 8) |
+           (layout.has_check || layout.has_blob ? 0 : std::uint64_t{0xffff} << 16) |
+           (layout.has_aux ? 0 : std::uint64_t{0xffffffff} << 32);
+}
+
+// Encodes the record of class kClass at `at`, of which the header is there, and returns where it ends; `at`
+// if it is not all there or not well-formed (ring_codec.h says how).
+template <casm_class kClass>
+[[gnu::always_inline]] inline const std::byte* put_record(const std::byte* at, const std::byte* end,
+                                                          Dictionary& dictionary, Cursors& to) {
+    constexpr std::size_t kFirst = first_field(kClass);
+    constexpr std::size_t kCount = fields_of(kClass).size();
+    constexpr RecordLayout kLayout = kLayouts[kClass];
+    constexpr auto kIndices = std::make_index_sequence<kCount>();
+    constexpr std::uint64_t kUnused = unused_bits(kClass);
+    if constexpr (!kLayout.logged) return at;
+    std::uint64_t header;
+    std::memcpy(&header, at, sizeof(header));
+    if constexpr (kUnused != 0)
+        if ((header & kUnused) != 0) return at;
+    const std::byte* const payload = at + sizeof(casm_rec);
+    const std::byte* next = payload + kLayout.words * std::size_t{8};
+    if constexpr (kLayout.has_blob) {
+        const std::size_t blob_bytes = (header >> 16) & 0xffff, padded = (blob_bytes + 7) & ~std::size_t{7};
+        if (blob_bytes == 0 || blob_bytes > CASM_BLOB_MAX_BYTES) return at;
+        if (static_cast<std::size_t>(end - payload) < kLayout.words * std::size_t{8} + padded) return at;
+        for (std::size_t i = blob_bytes; i < padded; ++i)
+            if (next[i] != std::byte{0}) return at;
+        next += padded;
+    } else if constexpr (kLayout.words != 0) {
+        if (end - payload < static_cast<std::ptrdiff_t>(kLayout.words * 8)) return at;
+    }
+    const auto put_fields = [&]<bool kOpen, std::size_t... I>(std::bool_constant<kOpen>,
+                                                              std::index_sequence<I...>) {
+        (put_field<kFirst + I, kOpen>(to.values[kFirst + I], to.blobs[kFirst + I], to.state[kFirst + I],
+                                      header, payload),
+         ...);
+    };
+    constexpr bool kOpenShape = is_open(kClass);
+    const int shape = kOpenShape ? -1 : dictionary.closed(shape_of(header));
+    if (shape >= 0) {
+        *to.shapes++ = static_cast<std::uint8_t>(shape);
+        put_fields(std::bool_constant<false>(), kIndices);
+    } else {
+        *to.shapes++ = dictionary.open(kClass);
+        put_fields(std::bool_constant<true>(), kIndices);
+    }
+    ++to.records[kClass];
+    return next;
 }
 
 }  // namespace
 
 struct ChunkEncoder::Impl {
     std::array<Buffer, kFieldCount> value_buffers, blob_buffers;
-    std::array<std::uint8_t*, kFieldCount> values{}, blobs{};
-    std::array<std::uint64_t, kFieldCount> state{};
     Buffer shape_buffer, out;
+    Cursors cursors{};
     Dictionary dictionary;
-
-    // Encodes the records of class kClass from `at` up to the first of another class, and returns where that
-    // is.
-    template <casm_class kClass>
-    const std::byte* put_run(const std::byte* at, const std::byte* end, std::uint8_t*& shapes) {
-        constexpr std::size_t kFirst = first_field(kClass);
-        constexpr std::size_t kCount = fields_of(kClass).size();
-        constexpr RecordLayout kLayout = kLayouts[kClass];
-        // Copies that live in registers while the run is encoded.
-        std::array<std::uint8_t*, kCount> run_values, run_blobs;
-        std::array<std::uint64_t, kCount> run_state;
-        for (std::size_t i = 0; i < kCount; ++i) {
-            run_values[i] = values[kFirst + i];
-            run_blobs[i] = blobs[kFirst + i];
-            run_state[i] = state[kFirst + i];
-        }
-        std::uint8_t* run_shapes = shapes;
-        do {
-            std::uint64_t header;
-            std::memcpy(&header, at, sizeof(header));
-            const auto put_fields = [&]<bool kOpen, std::size_t... I>(std::bool_constant<kOpen>,
-                                                                      std::index_sequence<I...>) {
-                (put_field<kFirst + I, kOpen>(run_values[I], run_blobs[I], run_state[I], header,
-                                              at + sizeof(casm_rec)),
-                 ...);
-            };
-            constexpr auto kIndices = std::make_index_sequence<kCount>();
-            const int shape = is_open(kClass) ? -1 : dictionary.closed(shape_of(header));
-            if (shape >= 0) {
-                *run_shapes++ = static_cast<std::uint8_t>(shape);
-                put_fields(std::bool_constant<false>(), kIndices);
-            } else {
-                *run_shapes++ = dictionary.open(kClass);
-                put_fields(std::bool_constant<true>(), kIndices);
-            }
-            at += sizeof(casm_rec) + kLayout.words * std::size_t{8};
-            if constexpr (kLayout.has_blob) at += (((header >> 16) & 0xffff) + 7) & ~std::uint64_t{7};
-        } while (at != end && static_cast<std::uint8_t>(*at) == kClass);
-        shapes = run_shapes;
-        for (std::size_t i = 0; i < kCount; ++i) {
-            values[kFirst + i] = run_values[i];
-            blobs[kFirst + i] = run_blobs[i];
-            state[kFirst + i] = run_state[i];
-        }
-        return at;
-    }
+    std::size_t ring_bytes = 0;
+    casm_rec end_header{};
+    XXH64_state_t digest;
 
     // Packs the 16-bit words of field `i` to as many bits as they need; returns how many that is.
     unsigned pack_bits(std::size_t i) {
         unsigned bits = 0;
-        while ((state[i] >> bits) != 0) ++bits;
+        while ((cursors.state[i] >> bits) != 0) ++bits;
         if (bits == 16) return bits;
+        if (bits == 8) {  // what recordings use: every other byte
+            const auto count = static_cast<std::size_t>(cursors.values[i] - value_buffers[i].begin()) / 2;
+            std::uint8_t* const bytes = value_buffers[i].begin();
+            for (std::size_t k = 0; k < count; ++k) bytes[k] = bytes[2 * k];
+            cursors.values[i] = bytes + count;
+            return bits;
+        }
         std::uint8_t* const begin = value_buffers[i].begin();
         std::uint8_t* out_at = begin;  // never overtakes the words that are still to be read
         std::uint64_t pending = 0;
         unsigned pending_bits = 0;
-        for (const std::uint8_t* in = begin; bits != 0 && in != values[i]; in += 2) {
+        for (const std::uint8_t* in = begin; bits != 0 && in != cursors.values[i]; in += 2) {
             std::uint16_t word;
             std::memcpy(&word, in, sizeof(word));
             pending |= std::uint64_t{word} << pending_bits;
@@ -274,50 +309,104 @@ struct ChunkEncoder::Impl {
             }
         }
         if (pending_bits != 0) *out_at++ = static_cast<std::uint8_t>(pending);
-        values[i] = out_at;
+        cursors.values[i] = out_at;
         return bits;
     }
 };
 
-ChunkEncoder::ChunkEncoder() : impl_(std::make_unique<Impl>()) {}
+ChunkEncoder::ChunkEncoder() : impl_(std::make_unique<Impl>()) {
+    start(0);
+}
 ChunkEncoder::~ChunkEncoder() = default;
 
-EncodedChunk ChunkEncoder::encode(std::span<const std::byte> ring,
-                                  const std::array<std::uint32_t, CASM_CLASSES_MAX>& class_records) {
+void ChunkEncoder::start(std::uint64_t digest_before) {
     Impl& impl = *impl_;
-    std::size_t records = 0;
-    for (const std::uint32_t count : class_records) records += count;
     for (std::size_t i = 0; i < kFieldCount; ++i) {
         const FieldInfo& field = kFields[i];
-        impl.values[i] = impl.value_buffers[i].reserve(class_records[field.cls] *
-                                                       varint_bytes_max(field.place, field.encoding));
-        impl.blobs[i] = nullptr;
-        if (field.place == Place::kBlob && class_records[field.cls] != 0)
-            impl.blobs[i] = impl.blob_buffers[i].reserve(ring.size());
-        impl.state[i] = 0;
+        // For the worst case; memory that is not written to is not taken.
+        impl.cursors.values[i] =
+            impl.value_buffers[i].reserve(kChunkRecordsMax * varint_bytes_max(field.place, field.encoding));
+        impl.cursors.blobs[i] =
+            field.place == Place::kBlob ? impl.blob_buffers[i].reserve(kChunkRingBytesMax) : nullptr;
     }
-    std::uint8_t* shapes = impl.shape_buffer.reserve(records);
+    impl.cursors.state.fill(0);
+    impl.cursors.records.fill(0);
+    impl.cursors.shapes = impl.shape_buffer.reserve(kChunkRecordsMax);
     impl.dictionary.clear();
+    impl.ring_bytes = 0;
+    impl.end_header = {};
+    XXH64_reset(&impl.digest, digest_before);
+}
 
-    const std::byte* const end = ring.data() + ring.size();
-    for (const std::byte* at = ring.data(); at != end;) {
+std::size_t ChunkEncoder::add(std::span<const std::byte> bytes) {
+    Impl& impl = *impl_;
+    if (full() || bytes.size() < sizeof(casm_rec)) return 0;
+    Cursors cursors = impl.cursors;
+    const std::byte* const end = bytes.data() + bytes.size();
+    // A record starts before `stop`: its header is there, and the chunk has not reached its size.
+    const std::byte* const stop =
+        bytes.data() + std::min(bytes.size() - sizeof(casm_rec) + 1, kChunkTargetBytes - impl.ring_bytes);
+    const std::uint8_t* const last_shape = impl.shape_buffer.begin() + kChunkRecordsMax;
+    const std::byte* at = bytes.data();
+    const std::byte* end_record = nullptr;
+    while (at < stop && cursors.shapes != last_shape && end_record == nullptr) {
+        const std::byte* next = at;
         switch (static_cast<casm_class>(*at)) {
-#define CASM_CLASS(id, SYMBOL, ...)                            \
-    case CASM_CLS_##SYMBOL:                                    \
-        at = impl.put_run<CASM_CLS_##SYMBOL>(at, end, shapes); \
+#define CASM_CLASS(id, SYMBOL, ...)                                              \
+    case CASM_CLS_##SYMBOL:                                                      \
+        next = put_record<CASM_CLS_##SYMBOL>(at, end, impl.dictionary, cursors); \
+        if constexpr (CASM_CLS_##SYMBOL == CASM_CLS_END) end_record = at;        \
         break;
 #include "casm_taxonomy.def"
         }
+        if (next == at) break;
+        at = next;
     }
+    if (end_record != nullptr && end_record != at)
+        std::memcpy(&impl.end_header, end_record, sizeof(casm_rec));
+    impl.cursors = cursors;
+    const auto taken = static_cast<std::size_t>(at - bytes.data());
+    impl.ring_bytes += taken;
+    XXH64_update(&impl.digest, bytes.data(), taken);
+    return taken;
+}
 
+bool ChunkEncoder::full() const {
+    return records() == kChunkRecordsMax || impl_->ring_bytes >= kChunkTargetBytes;
+}
+
+std::uint32_t ChunkEncoder::records() const {
+    return static_cast<std::uint32_t>(impl_->cursors.shapes - impl_->shape_buffer.begin());
+}
+
+std::size_t ChunkEncoder::ring_bytes() const {
+    return impl_->ring_bytes;
+}
+
+const std::array<std::uint32_t, CASM_CLASSES_MAX>& ChunkEncoder::class_records() const {
+    return impl_->cursors.records;
+}
+
+casm_rec ChunkEncoder::end_header() const {
+    return impl_->end_header;
+}
+
+std::uint64_t ChunkEncoder::digest() const {
+    return XXH64_digest(&impl_->digest);
+}
+
+EncodedChunk ChunkEncoder::finish() {
+    Impl& impl = *impl_;
+    const std::size_t records = this->records();
+    const auto& class_records = impl.cursors.records;
     // Message Chunk: tag and length of each part in front of it.
     std::size_t total = records + 16 + impl.dictionary.shapes().size() * 16;
     std::array<unsigned, kFieldCount> bits{};
     for (std::size_t i = 0; i < kFieldCount; ++i) {
         if (kFields[i].encoding == Encoding::kFixed16) bits[i] = impl.pack_bits(i);
-        total += static_cast<std::size_t>(impl.values[i] - impl.value_buffers[i].begin()) + 64;
-        if (impl.blobs[i] != nullptr)
-            total += static_cast<std::size_t>(impl.blobs[i] - impl.blob_buffers[i].begin());
+        total += static_cast<std::size_t>(impl.cursors.values[i] - impl.value_buffers[i].begin()) + 64;
+        if (kFields[i].place == Place::kBlob)
+            total += static_cast<std::size_t>(impl.cursors.blobs[i] - impl.blob_buffers[i].begin());
     }
     std::uint8_t* const out = impl.out.reserve(total);
     std::uint8_t* to = out;
@@ -345,7 +434,7 @@ EncodedChunk ChunkEncoder::encode(std::span<const std::byte> ring,
     const auto put_column = [&](std::size_t i) {
         const FieldInfo& field = kFields[i];
         const std::uint8_t* const values = impl.value_buffers[i].begin();
-        const auto value_bytes = static_cast<std::size_t>(impl.values[i] - values);
+        const auto value_bytes = static_cast<std::size_t>(impl.cursors.values[i] - values);
         // Without records, or with closed shapes only. A column of zeros is 0 bits wide but is there.
         if (value_bytes == 0 && (field.encoding != Encoding::kFixed16 || class_records[field.cls] == 0))
             return;
@@ -354,7 +443,7 @@ EncodedChunk ChunkEncoder::encode(std::span<const std::byte> ring,
         std::size_t column_bytes = 2 + (position != 0 ? 2 : 0) + 1 + varint_bytes(value_bytes) + value_bytes;
         if (field.encoding == Encoding::kFixed16) column_bytes += 2;
         if (field.encoding == Encoding::kBytes) {
-            blob_bytes = static_cast<std::size_t>(impl.blobs[i] - impl.blob_buffers[i].begin());
+            blob_bytes = static_cast<std::size_t>(impl.cursors.blobs[i] - impl.blob_buffers[i].begin());
             column_bytes += 1 + varint_bytes(blob_bytes) + blob_bytes;
         }
         *to++ = tag(3, kBytes);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <zstd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -27,11 +28,6 @@
 namespace casmotion {
 
 namespace {
-
-// A chunk is closed when its records take this much in a ring; one more record may follow the last byte below
-// it.
-constexpr std::size_t kChunkTargetBytes = 1u << 20;
-static_assert(kChunkTargetBytes + CASM_REC_MAX_BYTES <= kChunkRingBytesMax);
 
 // A level of zstd at which it only looks whether the data could be compressed at all.
 constexpr int kNoEffort = -100;
@@ -128,23 +124,19 @@ struct LogWriter::Impl {
     std::vector<char> stored;
     std::vector<std::byte> scratch;
 
-    std::vector<std::byte> ring;  // records of the chunk to come; only the first ring_bytes count
-    std::size_t ring_bytes = 0;
-    std::uint32_t chunk_records = 0;
-    std::array<std::uint32_t, CASM_CLASSES_MAX> chunk_classes{};
-
     std::vector<ChunkInfo> chunks;
     std::uint64_t digest = 0;
-    Summary progress;
-    bool ended = false;     // END was appended
-    bool finished = false;  // index and summary are durable; only the rename is left
-    bool open = true;       // neither closed nor abandoned nor discarded
-    Status failure;         // the first failure to write; final
+    Summary written;           // of the chunks written
+    mutable Summary progress;  // including the chunk that is being encoded; made when asked for
+    bool ended = false;        // END was appended
+    bool finished = false;     // index and summary are durable; only the rename is left
+    bool open = true;          // neither closed nor abandoned nor discarded
+    Status failure;            // the first failure to write; final
 
     char* compress(const EncodedChunk& encoded, ChunkInfo& chunk);
     Status write_chunk();
-    Status accept(casm_rec header, std::size_t size_bytes);
-    Result<std::size_t> take_run(std::span<const std::byte> bytes);
+    Status refuse(std::span<const std::byte> bytes) const;
+    const Summary& update_progress() const;
     Status finish_files(const Summary& summary);
 };
 
@@ -192,7 +184,7 @@ Result<std::unique_ptr<LogWriter>> LogWriter::create(const std::string& path, Ma
     if (!impl->zstd) return Status(Category::kInternal, "cannot create a zstd context");
     impl->zstd_level = options.zstd_level;
     impl->manifest = std::move(manifest);
-    impl->ring.resize(kChunkRingBytesMax);
+    impl->encoder.start(impl->digest);
     return std::unique_ptr<LogWriter>(new LogWriter(std::move(impl)));
 }
 
@@ -202,80 +194,26 @@ LogWriter::~LogWriter() {
     if (impl_->open) abandon().ignore();  // who wants to know calls it himself
 }
 
-// Updates counts for a record that lies at ring[ring_bytes].
-Status LogWriter::Impl::accept(casm_rec header, std::size_t size_bytes) {
-    if (!kLayouts[header.cls].logged)
-        return {Category::kInternal,
-                "a record of class " + std::string(class_name(header.cls)) + " is never stored in a log"};
-    if (ended)
-        return {Category::kInternal,
-                "a record of class " + std::string(class_name(header.cls)) + " follows END"};
-    if (header.cls == CASM_CLS_ENTRY) ++progress.ordinals;
-    if (header.cls == CASM_CLS_END) {
-        ended = true;
-        progress.end_reason = header.kind;
-        progress.end_code = header.aux;
-    }
-    ++chunk_classes[header.cls];
-    ++progress.class_records[header.cls];
-    ++progress.records;
-    ++chunk_records;
-    progress.ring_bytes += size_bytes;
-    ring_bytes += size_bytes;
-    return {};
+// Why the encoder does not take the record at the start of `bytes`; ok if it only is not all there.
+Status LogWriter::Impl::refuse(std::span<const std::byte> bytes) const {
+    const std::string where = "record " + std::to_string(update_progress().records);
+    Record record;
+    const Result<std::size_t> size = decode_ring(bytes, record);
+    if (!size.ok()) return size.status().at(where);
+    if (*size == 0) return {};
+    const std::string what = where + ": a record of class " + std::string(class_name(record.cls));
+    if (ended) return {Category::kInternal, what + " follows END"};
+    return {Category::kInternal, what + " is never stored in a log"};
 }
 
-// Takes whole records from `bytes` until they end or the chunk is full; returns how many bytes.
-Result<std::size_t> LogWriter::Impl::take_run(std::span<const std::byte> bytes) {
-    std::size_t taken = 0;
-    const std::size_t start = ring_bytes;
-    Status status;
-    while (taken < bytes.size() && chunk_records < kChunkRecordsMax && ring_bytes < kChunkTargetBytes) {
-        // The bulk of a log: header only, every header word has a field, nothing to check.
-        if (static_cast<std::uint8_t>(bytes[taken]) == CASM_CLS_ENTRY && !ended) {
-            static_assert(kLayouts[CASM_CLS_ENTRY].words == 0 && !kLayouts[CASM_CLS_ENTRY].has_blob &&
-                          kLayouts[CASM_CLS_ENTRY].has_kind && kLayouts[CASM_CLS_ENTRY].has_check &&
-                          kLayouts[CASM_CLS_ENTRY].has_aux);
-            const std::size_t room_bytes = kChunkTargetBytes - ring_bytes;
-            std::size_t limit =
-                std::min<std::size_t>((bytes.size() - taken) / 8, kChunkRecordsMax - chunk_records);
-            limit = std::min(limit, (room_bytes + 7) / 8);
-            std::size_t run = 0;
-            while (run < limit && static_cast<std::uint8_t>(bytes[taken + 8 * run]) == CASM_CLS_ENTRY) ++run;
-            if (run == 0) break;  // fewer than 8 bytes are left
-            chunk_classes[CASM_CLS_ENTRY] += static_cast<std::uint32_t>(run);
-            progress.class_records[CASM_CLS_ENTRY] += run;
-            progress.ordinals += run;
-            progress.records += run;
-            chunk_records += static_cast<std::uint32_t>(run);
-            progress.ring_bytes += 8 * run;
-            ring_bytes += 8 * run;
-            taken += 8 * run;
-            continue;
-        }
-        const auto rest = bytes.subspan(taken);
-        auto size = peek_ring_size(rest);
-        if (!size.ok()) {
-            status = size.status();
-            break;
-        }
-        if (*size == 0 || *size > rest.size()) break;
-        casm_rec header;
-        std::memcpy(&header, rest.data(), sizeof(header));
-        if (kLayouts[header.cls].has_blob)
-            for (std::size_t i =
-                     sizeof(casm_rec) + kLayouts[header.cls].words * std::size_t{8} + header.check;
-                 i < *size && status.ok(); ++i)
-                if (rest[i] != std::byte{0})
-                    status = log_invalid("ring record of class " + std::string(class_name(header.cls)) +
-                                         ": padding behind the blob is not zero");
-        if (status.ok()) status = accept(header, *size);
-        if (!status.ok()) break;
-        taken += *size;
-    }
-    std::memcpy(ring.data() + start, bytes.data(), taken);
-    if (!status.ok()) return status.at("record " + std::to_string(progress.records));
-    return taken;
+const Summary& LogWriter::Impl::update_progress() const {
+    progress = written;
+    const auto& classes = encoder.class_records();
+    for (std::size_t cls = 0; cls < classes.size(); ++cls) progress.class_records[cls] += classes[cls];
+    progress.ordinals += classes[CASM_CLS_ENTRY];
+    progress.records += encoder.records();
+    progress.ring_bytes += encoder.ring_bytes();
+    return progress;
 }
 
 Status LogWriter::append(const Record& record) {
@@ -293,15 +231,21 @@ Result<std::size_t> LogWriter::append_ring(std::span<const std::byte> bytes) {
     if (!impl.failure.ok()) return impl.failure;
     if (!impl.open) return Status(Category::kInternal, "the log is closed already");
     std::size_t taken = 0;
-    for (;;) {
-        std::size_t run = 0;
-        CASM_ASSIGN(run, impl.take_run(bytes.subspan(taken)));
-        taken += run;
-        if (impl.chunk_records == kChunkRecordsMax || impl.ring_bytes >= kChunkTargetBytes)
-            CASM_TRY(impl.write_chunk());
-        else
-            return taken;
+    while (taken < bytes.size()) {
+        const std::size_t more = impl.ended ? 0 : impl.encoder.add(bytes.subspan(taken));
+        if (more == 0) {
+            CASM_TRY(impl.refuse(bytes.subspan(taken)));
+            break;
+        }
+        taken += more;
+        if (const casm_rec end = impl.encoder.end_header(); end.cls == CASM_CLS_END) {
+            impl.ended = true;
+            impl.written.end_reason = end.kind;
+            impl.written.end_code = end.aux;
+        }
+        if (impl.encoder.full()) CASM_TRY(impl.write_chunk());
     }
+    return taken;
 }
 
 // Puts the payload as it will be stored into `stored`, behind room for the header, and says in `chunk` how.
@@ -335,21 +279,20 @@ char* LogWriter::Impl::compress(const EncodedChunk& encoded, ChunkInfo& chunk) {
 
 Status LogWriter::Impl::write_chunk() {
     if (!failure.ok()) return failure;
-    if (chunk_records == 0) return {};
-    const auto records = std::span<const std::byte>(ring).first(ring_bytes);
-    const EncodedChunk encoded = encoder.encode(records, chunk_classes);
+    if (encoder.records() == 0) return {};
+    const auto& classes = encoder.class_records();
 
     ChunkInfo chunk;
-    chunk.offset = progress.events_bytes;
-    chunk.first_record = progress.records - chunk_records;
-    chunk.first_ordinal = progress.ordinals - chunk_classes[CASM_CLS_ENTRY];
-    chunk.records = chunk_records;
-    chunk.ordinals = chunk_classes[CASM_CLS_ENTRY];
-    chunk.ring_bytes = static_cast<std::uint32_t>(ring_bytes);
-    chunk.raw_bytes = static_cast<std::uint32_t>(encoded.raw.size());
+    chunk.offset = written.events_bytes;
+    chunk.first_record = written.records;
+    chunk.first_ordinal = written.ordinals;
+    chunk.records = encoder.records();
+    chunk.ordinals = classes[CASM_CLS_ENTRY];
+    chunk.ring_bytes = static_cast<std::uint32_t>(encoder.ring_bytes());
     chunk.digest_before = digest;
-    chunk.digest_after = content_digest(digest, records);
-
+    chunk.digest_after = encoder.digest();
+    const EncodedChunk encoded = encoder.finish();
+    chunk.raw_bytes = static_cast<std::uint32_t>(encoded.raw.size());
     char* const payload = compress(encoded, chunk);
     chunk.payload_crc = crc32c(std::as_bytes(std::span(payload, chunk.stored_bytes)));
     const auto header = frame_chunk(chunk, chunks.size());
@@ -361,12 +304,12 @@ Status LogWriter::Impl::write_chunk() {
                         std::as_bytes(std::span(stored)).first(kChunkHeaderBytes + chunk.stored_bytes),
                         folder + "/events");
     CASM_TRY(failure);
+    update_progress();
     progress.events_bytes += kChunkHeaderBytes + chunk.stored_bytes;
+    written = progress;
     chunks.push_back(chunk);
     digest = chunk.digest_after;
-    ring_bytes = 0;
-    chunk_records = 0;
-    chunk_classes = {};
+    encoder.start(digest);
     return {};
 }
 
@@ -397,12 +340,12 @@ Status LogWriter::close(const Summary& summary) {
         return {Category::kUsage,
                 "'" + impl.path + "' was created meanwhile: the log stays in '" + impl.folder + "'"};
     CASM_TRY(impl.write_chunk());
-    impl.progress.chunks = impl.chunks.size();
-    impl.progress.content_digest = impl.digest;
-    impl.progress.closed_unix_s = std::time(nullptr);
-    impl.progress.measurements = summary.measurements;
+    impl.written.chunks = impl.chunks.size();
+    impl.written.content_digest = impl.digest;
+    impl.written.closed_unix_s = std::time(nullptr);
+    impl.written.measurements = summary.measurements;
     if (!impl.finished) {
-        const Status status = impl.finish_files(impl.progress);
+        const Status status = impl.finish_files(impl.written);
         if (!status.ok()) {
             // Not a whole log: no summary may say that it is.
             ::unlink((impl.folder + "/summary").c_str());
@@ -440,11 +383,11 @@ const Manifest& LogWriter::manifest() const {
 }
 
 const Summary& LogWriter::progress() const {
-    return impl_->progress;
+    return impl_->update_progress();
 }
 
 std::uint64_t LogWriter::size_estimate_bytes() const {
-    return impl_->progress.events_bytes + impl_->ring_bytes;
+    return impl_->written.events_bytes + impl_->encoder.ring_bytes();
 }
 
 const std::string& LogWriter::folder() const {

@@ -108,11 +108,17 @@ void sizes(const std::vector<Record>& log) {
             if (record.cls == info.id && record.cls != CASM_CLS_END) only.push_back(record);
         line(std::string(info.name).c_str(), only);
     }
+    unsigned width = 16;  // bits that the checks of this log have
+    std::uint16_t used = 0;
+    for (const Record& record : log)
+        if (record.cls == CASM_CLS_ENTRY) used |= record.check;
+    while (width > 0 && used >> (width - 1) == 0) --width;
     for (const unsigned bits : {16u, 8u, 4u, 2u}) {
+        if (bits > width) continue;
         std::vector<Record> fewer = log;
         for (Record& record : fewer)
             if (record.cls == CASM_CLS_ENTRY)
-                record.check = static_cast<std::uint16_t>(record.check >> (16 - bits));
+                record.check = static_cast<std::uint16_t>(record.check >> (width - bits));
         std::printf("whole log with %2u check bits, level 1: %llu bytes\n", bits,
                     static_cast<unsigned long long>(log_bytes(fewer, 1)));
     }
@@ -178,11 +184,30 @@ void rates() {
     }
 }
 
-int ring_file(const std::string& path) {
-    const std::string file = read_file(path);
+// The records of a log, or of a file of ring records, in ring form.
+std::vector<std::byte> load_ring(const std::string& path) {
+    std::vector<std::byte> ring;
+    if (!std::filesystem::is_directory(path)) {
+        const std::string file = read_file(path);
+        const auto bytes = std::as_bytes(std::span(file));
+        ring.assign(bytes.begin(), bytes.end());
+        return ring;
+    }
+    auto reader = LogReader::open(path);
+    must(reader.status());
+    for (;;) {
+        const auto part = (*reader)->next_ring();
+        must(part.status());
+        if (part->empty()) return ring;
+        ring.insert(ring.end(), part->begin(), part->end());
+    }
+}
+
+int measure_file(const std::string& path) {
+    const std::vector<std::byte> ring = load_ring(path);
     std::vector<Record> log;
     Record record;
-    for (auto rest = std::as_bytes(std::span(file)); !rest.empty();) {
+    for (auto rest = std::span(ring); !rest.empty();) {
         const auto size = decode_ring(rest, record);
         must(size.status());
         if (*size == 0) break;
@@ -190,25 +215,35 @@ int ring_file(const std::string& path) {
         rest = rest.subspan(*size);
     }
     sizes(log);
-    const TempFolder folder;
-    write_log(folder / "log", synthetic_manifest({.digest_interval = 0}), log, {},
-              log.back().cls == CASM_CLS_END);
-    auto reader = LogReader::open(folder / "log");
+    if (!std::filesystem::is_directory(path)) return 0;
+    auto reader = LogReader::open(path);
     must(reader.status());
     std::printf("\n%s", to_text(check_log(**reader)).c_str());
     return 0;
 }
 
-int append_only(int chunks) {
+int append_only(int times, const char* path) {
     const TempFolder folder;
-    std::vector<Record> entries;
-    for (const Record& record : boot_like_log(1, 16))
-        if (record.cls == CASM_CLS_ENTRY && entries.size() < 65536) entries.push_back(record);
-    const std::vector<std::byte> ring = ring_of(entries);
+    std::vector<std::byte> ring;
+    if (path != nullptr) {
+        ring = load_ring(path);
+        std::size_t last = 0;  // without END, which nothing may follow
+        for (std::size_t at = 0; at < ring.size(); at += peek_ring_size(std::span(ring).subspan(at)).value())
+            last = at;
+        ring.resize(last);
+    } else {
+        std::vector<Record> entries;
+        for (const Record& record : boot_like_log(1, 16))
+            if (record.cls == CASM_CLS_ENTRY && entries.size() < 65536) entries.push_back(record);
+        ring = ring_of(entries);
+    }
     auto writer = LogWriter::create(folder / "log", {}, {});
     must(writer.status());
-    for (int i = 0; i < chunks; ++i) must((*writer)->append_ring(ring).status());
-    std::printf("%d chunks of %zu entries, %llu bytes\n", chunks, entries.size(),
+    for (int i = 0; i < times; ++i) {
+        must((*writer)->append_ring(ring).status());
+        must((*writer)->flush());
+    }
+    std::printf("%llu records, %llu bytes\n", static_cast<unsigned long long>((*writer)->progress().records),
                 static_cast<unsigned long long>((*writer)->progress().events_bytes));
     return 0;
 }
@@ -217,9 +252,9 @@ int append_only(int chunks) {
 }  // namespace casmotion::test
 
 int main(int argc, char** argv) {
-    if (argc == 3 && std::strcmp(argv[1], "--append") == 0)
-        return casmotion::test::append_only(std::atoi(argv[2]));
-    if (argc == 3 && std::strcmp(argv[1], "--ring") == 0) return casmotion::test::ring_file(argv[2]);
+    if (argc >= 3 && std::strcmp(argv[1], "--append") == 0)
+        return casmotion::test::append_only(std::atoi(argv[2]), argc > 3 ? argv[3] : nullptr);
+    if (argc == 2) return casmotion::test::measure_file(argv[1]);
     casmotion::test::sizes(casmotion::test::boot_like_log(1, 16));
     casmotion::test::rates();
     return 0;

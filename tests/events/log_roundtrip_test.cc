@@ -11,6 +11,7 @@
 #include "crc32c.h"
 #include "file.h"
 #include "support/log_files.h"
+#include "support/raw_log.h"
 #include "support/seed.h"
 #include "support/synthetic_log.h"
 
@@ -23,7 +24,7 @@ std::vector<std::byte> through_chunk(const std::vector<Record>& records) {
     std::array<std::uint32_t, CASM_CLASSES_MAX> counts{};
     for (const Record& record : records) ++counts[record.cls];
     ChunkEncoder encoder;
-    const std::string raw(encoder.encode(ring, counts).raw);
+    const std::string raw(encode_chunk(encoder, ring));
     const ChunkInfo chunk{.records = static_cast<std::uint32_t>(records.size()),
                           .ordinals = counts[CASM_CLS_ENTRY],
                           .ring_bytes = static_cast<std::uint32_t>(ring.size())};

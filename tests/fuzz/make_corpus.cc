@@ -29,7 +29,7 @@ std::string reader_input(const Files& files, const std::vector<Record>& records,
         for (const Record& record : records) ++counts[record.cls];
         ChunkEncoder encoder;
         const auto ring = ring_of(records);
-        const std::string raw(encoder.encode(ring, counts).raw);
+        const std::string raw(encode_chunk(encoder, ring));
         const ChunkInfo chunk{.records = static_cast<std::uint32_t>(records.size()),
                               .ordinals = counts[CASM_CLS_ENTRY],
                               .ring_bytes = static_cast<std::uint32_t>(ring.size()),

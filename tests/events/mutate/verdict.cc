@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// casmotion-log-verdict LOG: what check_log() says of a log, as JSON; exits with its code. The other side of the comparison
-// with scripts/check-log.
+// casmotion-log-verdict LOG: what check_log() says of a log, as JSON; exits with its code. The other side of
+// the comparison with scripts/check-log.
 #include <iostream>
 
 #include "casmotion/log_check.h"

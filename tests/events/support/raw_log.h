@@ -5,12 +5,18 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "casmotion/manifest.h"
 #include "casmotion/record.h"
 #include "support/log_files.h"
+
+namespace casmotion {
+class ChunkEncoder;
+}
 
 namespace casmotion::test {
 
@@ -18,6 +24,9 @@ namespace casmotion::test {
 // holds at most `chunk_records` of them. Without `closed` there are no index and summary.
 [[nodiscard]] Files raw_log(const std::string& manifest_file, const std::vector<Record>& records,
                             std::uint32_t chunk_records = 65536, bool closed = true);
+
+// The payload of a chunk of the records in `ring`, which fit into one; valid as long as `encoder`, which must be fresh.
+[[nodiscard]] std::string_view encode_chunk(ChunkEncoder& encoder, std::span<const std::byte> ring);
 
 // The framed manifest file of `manifest`.
 [[nodiscard]] std::string manifest_file(const Manifest& manifest);
