@@ -132,8 +132,10 @@ inline void put_field(std::uint8_t*& values, std::uint8_t*& blobs, std::uint64_t
 }
 
 // Records whose KIND and AUX rarely repeat have open shapes: those with a blob (offsets), and those with a
-// key in AUX (MSR numbers, CPUID leaves), which would fill the dictionary.
+// key in AUX (MSR numbers, CPUID leaves), which would fill the dictionary. Those without KIND and AUX too: an
+// open shape needs no look-up.
 constexpr bool is_open(std::uint8_t id) {
+    if (!kLayouts[id].has_kind && !kLayouts[id].has_aux) return true;
     for (const FieldInfo& field : fields_of(id))
         if (field.place == Place::kAux && field.role == Role::kKey) return true;
     return kLayouts[id].has_blob;
@@ -168,10 +170,7 @@ class Dictionary {
 
     // Index of the open shape of class `cls`; there is always room.
     std::uint8_t open(std::uint8_t cls) {
-        if (open_[cls] < 0) {
-            open_[cls] = static_cast<int>(shapes_.size());
-            shapes_.push_back({cls, true});
-        }
+        if (open_[cls] < 0) add_open(cls);
         return static_cast<std::uint8_t>(open_[cls]);
     }
 
@@ -188,12 +187,17 @@ class Dictionary {
     };
     static constexpr unsigned kSlotBits = 10;
 
-    __attribute__((noinline)) int add_closed(std::uint64_t key, std::size_t at) {
+    [[gnu::noinline]] int add_closed(std::uint64_t key, std::size_t at) {
         const std::size_t index = shapes_.size();
         if (index >= kShapesMax - CASM_CLASSES_MAX) return -1;  // the rest is for the open ones
         shapes_.push_back({key, false});
         slots_[at] = {key, static_cast<std::uint8_t>(index)};
         return static_cast<int>(index);
+    }
+
+    [[gnu::noinline]] void add_open(std::uint8_t cls) {
+        open_[cls] = static_cast<int>(shapes_.size());
+        shapes_.push_back({cls, true});
     }
 
     std::array<Slot, std::size_t{1} << kSlotBits> slots_;

@@ -96,6 +96,10 @@ Files raw_log(const std::string& manifest_file, const std::vector<Record>& recor
     return files;
 }
 
+std::uint64_t manifest_digest(const std::string& manifest_file) {
+    return content_digest(0, as_bytes(std::string_view(manifest_file).substr(kFileHeaderBytes)));
+}
+
 std::string manifest_file(const Manifest& manifest) {
     return frame_file(kManifestMagic, serialize(manifest).value());
 }

@@ -25,8 +25,12 @@ namespace casmotion::test {
 [[nodiscard]] Files raw_log(const std::string& manifest_file, const std::vector<Record>& records,
                             std::uint32_t chunk_records = 65536, bool closed = true);
 
-// The payload of a chunk of the records in `ring`, which fit into one; valid as long as `encoder`, which must be fresh.
+// The payload of a chunk of the records in `ring`, which fit into one; valid as long as `encoder`, which must
+// be fresh.
 [[nodiscard]] std::string_view encode_chunk(ChunkEncoder& encoder, std::span<const std::byte> ring);
+
+// The content digest before the first record of a log with that framed manifest file.
+[[nodiscard]] std::uint64_t manifest_digest(const std::string& manifest_file);
 
 // The framed manifest file of `manifest`.
 [[nodiscard]] std::string manifest_file(const Manifest& manifest);
