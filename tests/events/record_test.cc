@@ -218,7 +218,7 @@ TEST(RecordText, PrintsOneLine) {
     EXPECT_EQ(to_text({.cls = CASM_CLS_ENTRY, .kind = CASM_ENTRY_PRIVOP, .aux = 0x0f31}, {0}, {0}),
               "       0 @0        entry   kind=privop check=0x0 detail=0xf31");
     EXPECT_EQ(to_text({.cls = CASM_CLS_TSC, .w = {123456, 0, 0}}, {1}, {2}),
-              "       1 @2        tsc     ticks=123456");
+              "       1 @2        tsc     quanta=123456");
     EXPECT_EQ(
         to_text({.cls = CASM_CLS_RING, .kind = 0, .aux = 1024, .blob = {'h', 'i', '\n', 0x1b}}, {1}, {2}),
         "       1 @2        ring    page=console offset=1024 bytes=4:68690a1b \"hi\\n\\x1b\"");
