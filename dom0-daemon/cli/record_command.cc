@@ -30,7 +30,7 @@ class RecordCommand final : public Command {
         app.add_option("--max-log", max_log_, "stop when the events take that much; the guest goes on")
             ->type_name("SIZE");
         app.add_option("--digest-interval", digest_interval_,
-                       "entries between digests of the guest's memory (default 0: only at start and end)")
+                       "entries between digests of the guest's memory (default 500000; 0: only at start and end)")
             ->type_name("N");
         app.add_option("--ring", ring_, "size of the log ring, a power of two from 64K to 64M (default 4M)")
             ->type_name("SIZE");

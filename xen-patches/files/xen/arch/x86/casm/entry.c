@@ -142,6 +142,15 @@ unsigned int casm_exit_work(void)
 
     c->trip_checks = 0;
 
+    if ( unlikely(c->overflow) )
+    {
+        c->overflow = false;
+        local_irq_enable();
+        domain_crash(c->d);
+        local_irq_disable();
+        return CASM_EXIT_AGAIN;
+    }
+
     if ( !c->sync )
         return CASM_EXIT_SKIP;
 

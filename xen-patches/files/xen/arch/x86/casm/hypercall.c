@@ -107,9 +107,6 @@ static enum treatment vcpu_treatment(unsigned long cmd)
     switch ( cmd )
     {
     case VCPUOP_is_up:
-    case VCPUOP_down:
-    case VCPUOP_up:
-    case VCPUOP_initialise:
     case VCPUOP_register_vcpu_info:
     case VCPUOP_register_runstate_memory_area: /* written once, with zeros: common/domain.c */
         return EXECUTE;
@@ -121,7 +118,7 @@ static enum treatment vcpu_treatment(unsigned long cmd)
     case VCPUOP_stop_singleshot_timer:
         return ANSWER;
 
-    default: /* register_vcpu_time_memory_area, send_nmi, get_physid */
+    default: /* register_vcpu_time_memory_area, send_nmi, get_physid; down, up, initialise: there is one vCPU */
         return NOSYS;
     }
 }

@@ -43,6 +43,7 @@ struct casm_domain {
     bool sync;                  /* the coming exit is a counted one: effects and upcalls may be applied */
     bool stop;                  /* dom0 asked for END(STOPPED) */
     bool account;
+    bool overflow;              /* a record found no room: crash the domain at its next exit */
     bool replaying;             /* the domain was built to be replayed: outside signals never reach it */
     bool allow_time;            /* casm_start is writing the time info */
     uint32_t disable;           /* classes that are not logged (debug switch) */
