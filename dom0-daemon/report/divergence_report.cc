@@ -152,13 +152,17 @@ void explain_log(DivergenceReport& report, LogReader& reader) {
                                    "' switched off");
     if (!reader.seek(RecordIndex{0}).ok()) return;
     const LogReport log = check_log(reader);
+    std::vector<std::string> incomplete;
     for (const CheckResult& check : log.checks) {
         if (check.verdict != Verdict::kRefuted) continue;
         std::string line = "the log fails the check of " + check.check;
         if (check.record) line += " at record " + with_thousands(*check.record);
         report.hints.push_back(line + ": " + check.reason);
-        add_once(report.suspects, check.cls);
+        add_once(check.check == "completeness" ? incomplete : report.suspects, check.cls);
     }
+    // Xen counts effects where it applies them, apart from logging them: what these counts accuse is the cause,
+    // everything else its consequence.
+    if (!incomplete.empty()) report.suspects = std::move(incomplete);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 """The lab's commands."""
 
 import argparse
+import os
 import random
 import shlex
 import shutil
@@ -9,7 +10,7 @@ import signal
 import sys
 from pathlib import Path
 
-from . import boot, cache, counts, dom0, guest, kernel, soak, tools, xen
+from . import bench, boot, cache, counts, dom0, guest, kernel, soak, tools, xen
 from .errors import EXIT_INTERRUPTED, EXIT_UNAVAILABLE, EXIT_USAGE, LabError, UsageError
 
 DESCRIPTION = "Boots a patched Xen with a Debian dom0 under emulation and runs commands there."
@@ -21,6 +22,7 @@ examples:
   scripts/lab run --share /tmp/logs -- 'casmotion record /guest/work.cfg -o /share/work.log'
   scripts/lab run --stock -- xl info                  the same on Debian's Xen without our patches
   scripts/lab run --xen tree/xen/xen.gz -- xl dmesg   a hypervisor that you built yourself
+  scripts/lab bench --icount                          what a recording costs, in instructions
   scripts/lab soak --runs 20                          20 recordings under disturbances, 40 replays
   scripts/lab shell                                   a shell in dom0 (Ctrl-A x ends the machine)
   scripts/lab build                                   fetches and builds everything, boots nothing
@@ -37,7 +39,7 @@ STAGES = ("source", "xen", "stock", "tools", "kernels", "dom0")
 def parser() -> argparse.ArgumentParser:
     main_parser = argparse.ArgumentParser(prog="scripts/lab", description=DESCRIPTION, epilog=EXAMPLES,
                                           formatter_class=argparse.RawDescriptionHelpFormatter)
-    commands = main_parser.add_subparsers(dest="command", required=True, metavar="run|shell|soak|build|clean")
+    commands = main_parser.add_subparsers(dest="command", required=True, metavar="run|shell|soak|bench|build|clean")
 
     machine = argparse.ArgumentParser(add_help=False)
     machine.add_argument("--stock", action="store_true", help="Xen without xen-patches/")
@@ -77,6 +79,11 @@ def parser() -> argparse.ArgumentParser:
                              help="which of the lab's guests (work)")
     soak_parser.add_argument("--keep", type=Path, default=Path("."), metavar="DIR",
                              help="where the logs of failed runs go (the current folder)")
+
+    bench_parser = commands.add_parser("bench", parents=[machine], usage="scripts/lab bench [options]",
+                                       help="what a recording costs, in instructions, by cause; use it with --icount")
+    bench_parser.add_argument("--guest-config", choices=tuple(guest.CONFIGS), default="work", metavar="NAME",
+                              help="which of the lab's guests (work)")
 
     build = commands.add_parser("build", help="fetch and build, boot nothing")
     build.add_argument("stage", nargs="?", choices=STAGES, help="only this (default: everything but stock)")
@@ -185,6 +192,9 @@ def main(argv: list[str]) -> int:
             seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(10**6)
             return soak.run(machine_from(arguments), arguments.runs, arguments.first, seed, arguments.guest_config,
                             arguments.keep)
+        if arguments.command == "bench":
+            arguments.count = arguments.count or Path(os.devnull)  # every boot has a file of its own
+            return bench.run(machine_from(arguments), arguments.guest_config)
         if arguments.command == "build":
             _build(arguments.stage)
         else:
