@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <memory>
 #include <utility>
@@ -73,6 +74,17 @@ Status xl_create_paused(const std::string& cfg_path, const std::string& pool_nam
     posix_spawn_file_actions_adddup2(&actions, pipe_ends[1], STDOUT_FILENO);
     posix_spawn_file_actions_adddup2(&actions, pipe_ends[1], STDERR_FILENO);
 
+    // ^C in the terminal is for us: an xl that dies half-way leaves a half-built domain. We finish the
+    // creation, see the request and destroy the domain. What we ignore (SIGPIPE) is not xl's to ignore.
+    posix_spawnattr_t attributes;
+    posix_spawnattr_init(&attributes);
+    sigset_t defaults;
+    sigemptyset(&defaults);
+    sigaddset(&defaults, SIGPIPE);
+    posix_spawnattr_setsigdefault(&attributes, &defaults);
+    posix_spawnattr_setpgroup(&attributes, 0);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF);
+
     // Assignments on the command line come after those of the file, and the last one wins.
     std::vector<std::string> words = {
         "xl", "create", "-p", "-q", "-e", cfg_path, "pool=\"" + pool_name + "\""};
@@ -82,8 +94,9 @@ Status xl_create_paused(const std::string& cfg_path, const std::string& pool_nam
     arguments.push_back(nullptr);
 
     pid_t child = -1;
-    const int spawn_error = posix_spawnp(&child, "xl", &actions, nullptr, arguments.data(), environ);
+    const int spawn_error = posix_spawnp(&child, "xl", &actions, &attributes, arguments.data(), environ);
     posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
     close(pipe_ends[1]);
     if (spawn_error != 0) {
         close(pipe_ends[0]);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <filesystem>
+
 #include "base/cpu_info.h"
 #include "base/host_text.h"
 #include "cli/common.h"
@@ -95,6 +98,46 @@ TEST(XlConfig, FactsOfAFile) {
         EXPECT_EQ(facts.status().category(), Category::kUsage) << bad;
         EXPECT_NE(facts.status().message().find(bad), std::string::npos) << facts.status().message();
     }
+}
+
+/// Puts a shell script called xl in front of PATH, or a PATH with nothing in it.
+class ScriptedXl : public testing::Test {
+  protected:
+    void install(const std::string& script) {
+        write_file(folder_ / "xl", "#!/bin/sh\n" + script);
+        std::filesystem::permissions(folder_ / "xl", std::filesystem::perms::owner_all);
+    }
+    void SetUp() override { setenv("PATH", ((folder_ / "") + ":" + path_).c_str(), 1); }
+    void TearDown() override { setenv("PATH", path_.c_str(), 1); }
+
+    TempFolder folder_;
+    const std::string path_ = std::getenv("PATH") != nullptr ? std::getenv("PATH") : "";
+};
+
+TEST_F(ScriptedXl, IsAskedForAPausedDomainOfThePool) {
+    install("printf '%s\\n' \"$@\" > " + (folder_ / "said"));
+    EXPECT_TRUE(xl_create_paused("/a dir/guest.cfg", "casmotion").ok());
+    EXPECT_EQ(read_file(folder_ / "said"), "create\n-p\n-q\n-e\n/a dir/guest.cfg\npool=\"casmotion\"\n");
+}
+
+TEST_F(ScriptedXl, FirstErrorIsPassedOn) {
+    install("echo noise; echo 'xc: error: no memory' >&2; echo 'libxl: error: failed' >&2; exit 3");
+    const Status status = xl_create_paused("guest.cfg", "casmotion");
+    EXPECT_EQ(status.category(), Category::kUsage);
+    EXPECT_NE(status.message().find("no memory"), std::string::npos) << status.message();
+    install("kill -9 $$");
+    EXPECT_EQ(xl_create_paused("guest.cfg", "casmotion").category(), Category::kUsage);
+}
+
+TEST_F(ScriptedXl, MissingXlIsTheHostsFault) {
+    setenv("PATH", (folder_ / "").c_str(), 1);
+    EXPECT_EQ(xl_create_paused("guest.cfg", "casmotion").category(), Category::kHostLacks);
+}
+
+TEST_F(ScriptedXl, InterruptFromTheTerminalDoesNotReachIt) {
+    // The terminal sends ^C to the foreground process group; xl must not be in ours.
+    install("read -r pid name state parent group rest < /proc/$$/stat; test $group = $$");
+    EXPECT_TRUE(xl_create_paused("guest.cfg", "casmotion").ok());
 }
 
 TEST(LogInfo, CountsAreThoseOfTheLog) {
