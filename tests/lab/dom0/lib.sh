@@ -59,3 +59,19 @@ type_line_when_there() { # name text
     until id=$(xl domid "$1" 2>/dev/null) && xenstore-exists "/local/domain/$id/console/tty"; do usleep 300000; done
     type_line "$1" "$2"
 }
+
+# A configuration of the probe (tests/lab/guest/probe), a guest that starts in no time. It must be in dom0's PATH.
+probe_config() { # file words-for-its-command-line
+    cat >"$1" <<END
+name = "probe"
+type = "pv"
+kernel = "$(readlink -f "$(command -v casm-probe)")"
+extra = "$2"
+memory = 16
+vcpus = 1
+on_poweroff = "destroy"
+on_reboot = "destroy"
+on_crash = "destroy"
+pool = "casmotion"
+END
+}
