@@ -95,6 +95,8 @@ World::~World() { destroy(); }
 void World::destroy() {
     if (destroyed_) return;
     destroyed_ = true;
+    shim.on_wmb = shim.on_rmb = nullptr; // their context is gone
+    shim.set_pending = nullptr;
     dom0();
     domain_.is_dying = 1;
     casm_domain_relinquish(&domain_);

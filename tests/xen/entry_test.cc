@@ -1,0 +1,391 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The event queue, counted entries and injection points (casm/queue.c, casm/entry.c).
+#include <gtest/gtest.h>
+
+#include <numeric>
+#include <vector>
+
+#include "support/world.h"
+
+namespace casmotion::test {
+namespace {
+
+struct Entry {
+    casm_rec rec;
+    std::vector<std::uint8_t> payload;
+};
+
+// Header, words (by class) and blob of each record.
+std::vector<Entry> parse(const std::vector<std::uint8_t>& bytes) {
+    std::vector<Entry> entries;
+    for (std::size_t at = 0; at < bytes.size();) {
+        Entry entry;
+        std::memcpy(&entry.rec, bytes.data() + at, 8);
+        std::size_t size = 0;
+        switch (entry.rec.cls) {
+            case CASM_CLS_DIGEST: size = 24; break;
+            case CASM_CLS_END: size = 16 + CASM_CLASSES_MAX * 8; break;
+            case CASM_CLS_RING: size = (entry.rec.check + 7u) / 8 * 8; break;
+            case CASM_CLS_TSC: size = 8; break;
+            default: break;
+        }
+        entry.payload.assign(bytes.begin() + static_cast<long>(at) + 8, bytes.begin() + static_cast<long>(at + 8 + size));
+        at += 8 + size;
+        entries.push_back(std::move(entry));
+    }
+    return entries;
+}
+
+class Exits : public testing::Test {
+  protected:
+    void record(std::uint64_t digest_interval = 0) {
+        ASSERT_EQ(world.attach(), 0);
+        ASSERT_EQ(world.start(CASM_MODE_RECORD, digest_interval), 0);
+        RingEnd(c.log).consume();
+        world.guest();
+    }
+    void count() { casm_count_entry(CASM_ENTRY_EXCEPTION, 14); }
+    unsigned leave() {
+        shim.irqs_on = false;
+        const unsigned what = casm_exit_work();
+        EXPECT_FALSE(shim.irqs_on);
+        shim.irqs_on = true;
+        return what;
+    }
+    std::vector<Entry> logged() {
+        casm_publish(&c, true);
+        return parse(RingEnd(c.log).consume());
+    }
+    std::vector<unsigned> classes() {
+        std::vector<unsigned> list;
+        for (const Entry& entry : logged()) list.push_back(entry.rec.cls);
+        return list;
+    }
+
+    World world;
+    casm_domain& c = world.casm();
+};
+
+TEST_F(Exits, SignalsFromOutsideAreQueuedAndWakeTheVcpu) {
+    record();
+    EXPECT_TRUE(world.signal(kTimerPort));
+    EXPECT_TRUE(world.signal(kTimerPort)) << "twice is once";
+    EXPECT_TRUE(world.take_pending().empty());
+    EXPECT_EQ(c.npending, 1u);
+    EXPECT_EQ(c.events_queued, 1u);
+    EXPECT_EQ(world.cpu().unblocked, 2u);
+    EXPECT_TRUE(casm_must_not_block(&world.cpu()));
+}
+
+TEST_F(Exits, NothingIsAppliedAtAnExitThatWasNotCounted) {
+    record();
+    world.signal(kTimerPort);
+    EXPECT_EQ(leave(), CASM_EXIT_SKIP);
+    EXPECT_TRUE(world.take_pending().empty());
+    EXPECT_TRUE(logged().empty());
+    EXPECT_EQ(c.npending, 1u);
+}
+
+TEST_F(Exits, EventsAreAppliedOnceAtACountedExit) {
+    record();
+    world.signal(kTimerPort);
+    count();
+    EXPECT_EQ(leave(), CASM_EXIT_DELIVER);
+    EXPECT_EQ(world.take_pending(), std::vector<unsigned>{kTimerPort});
+    EXPECT_EQ(classes(), (std::vector<unsigned>{CASM_CLS_ENTRY, CASM_CLS_EVTCHN}));
+    EXPECT_EQ(leave(), CASM_EXIT_SKIP) << "one exit for one entry";
+    EXPECT_FALSE(casm_must_not_block(&world.cpu()));
+}
+
+TEST_F(Exits, PortsComeLowestFirstAndAtMostSoManyAtAnExit) {
+    record();
+    std::vector<unsigned> want;
+    for (unsigned port = kPorts - 1; port > 20; --port) world.signal(port);
+    for (unsigned port = 21; port < kPorts; ++port) want.push_back(port);
+    count();
+    leave();
+    const std::vector<unsigned> first = world.take_pending();
+    EXPECT_EQ(first, std::vector<unsigned>(want.begin(), want.begin() + CASM_DRAIN_PORTS));
+    EXPECT_EQ(c.npending, want.size() - CASM_DRAIN_PORTS);
+    count();
+    leave();
+    EXPECT_EQ(world.take_pending(), std::vector<unsigned>(want.begin() + CASM_DRAIN_PORTS, want.end()));
+    EXPECT_EQ(c.npending, 0u);
+}
+
+TEST_F(Exits, RingDataComesBeforeTheEventsThatAnnounceIt) {
+    record();
+    std::uint8_t* standin = c.bridge[CASM_PAGE_CONSOLE].standin;
+    standin[0] = 'k';
+    standin[casm_console_layout.down.prod] = 1;
+    world.signal(kConsolePort);
+    struct {
+        World* world;
+        unsigned calls;
+    } context{&world, 0};
+    shim.ctx = &context;
+    shim.set_pending = [](void* ctx, unsigned) {
+        auto& seen = *static_cast<decltype(context)*>(ctx);
+        seen.calls++;
+        EXPECT_EQ(seen.world->console()[0], 'k');
+        EXPECT_EQ(seen.world->console()[casm_console_layout.down.prod], 1);
+    };
+    count();
+    leave();
+    EXPECT_EQ(context.calls, 1u);
+    EXPECT_EQ(classes(), (std::vector<unsigned>{CASM_CLS_ENTRY, CASM_CLS_RING, CASM_CLS_RING, CASM_CLS_EVTCHN}));
+}
+
+TEST_F(Exits, RingDataWaitsForAnEvent) {
+    record();
+    c.bridge[CASM_PAGE_CONSOLE].standin[casm_console_layout.down.prod] = 1;
+    count();
+    leave();
+    EXPECT_EQ(classes(), std::vector<unsigned>{CASM_CLS_ENTRY});
+}
+
+// The guest published data but decided against a notification, because its view of the consumer index is old.
+TEST_F(Exits, DataPublishedWithoutANotificationIsAnnouncedForTheGuest) {
+    record();
+    world.xenstore()[casm_xenstore_layout.up.prod] = 9;
+    world.signal(kXenstorePort);
+    count();
+    leave();
+    EXPECT_EQ(c.bridge[CASM_PAGE_XENSTORE].standin[casm_xenstore_layout.up.prod], 9);
+    EXPECT_EQ(shim.backend_sends, 1u);
+    world.signal(kXenstorePort);
+    count();
+    leave();
+    EXPECT_EQ(shim.backend_sends, 1u) << "nothing new";
+    world.xenstore()[casm_xenstore_layout.up.prod] = 10;
+    world.signal(kTimerPort);
+    count();
+    leave();
+    EXPECT_EQ(shim.backend_sends, 1u) << "a timer has no back end";
+}
+
+TEST_F(Exits, PortsThatWereClosedMeanwhileAreLoggedAndIgnored) {
+    record();
+    world.signal(30);
+    world.dom().evtchn[30].state = ECS_FREE;
+    count();
+    leave();
+    EXPECT_TRUE(world.take_pending().empty());
+    EXPECT_EQ(classes(), (std::vector<unsigned>{CASM_CLS_ENTRY, CASM_CLS_EVTCHN}));
+    EXPECT_EQ(shim.evtchn_locks_held, 0u);
+}
+
+TEST_F(Exits, PortsOutOfRangeAreDropped) {
+    record();
+    evtchn far{CASM_PORTS_MAX, ECS_VIRQ, 0};
+    world.dom0();
+    EXPECT_TRUE(casm_queue_event(&world.dom(), &far));
+    EXPECT_EQ(c.npending, 0u);
+    casm_set_pending(&c, kPorts);
+    casm_set_pending(&c, ~0u);
+    EXPECT_TRUE(world.take_pending().empty());
+}
+
+TEST_F(Exits, EventsOfAnIdleDomainAreAppliedAtCountedExitsUnlogged) {
+    world.dom().creation_finished = true;
+    world.guest();
+    world.signal(kTimerPort);
+    EXPECT_EQ(leave(), CASM_EXIT_SKIP);
+    count();
+    EXPECT_EQ(leave(), CASM_EXIT_DELIVER);
+    EXPECT_EQ(world.take_pending(), std::vector<unsigned>{kTimerPort});
+    EXPECT_EQ(c.records, 0u);
+}
+
+TEST_F(Exits, DelaysAreCountedByTheirLength) {
+    record();
+    shim.now = 1000;
+    world.signal(kTimerPort);
+    shim.now += 5'000'000;
+    count();
+    leave();
+    const casm_status status = world.status();
+    EXPECT_EQ(status.delay_max_ns, 5'000'000u);
+    EXPECT_EQ(status.delay_count[3], 1u) << "1 ms to 10 ms";
+    shim.now = 50;
+    world.signal(kTimerPort);
+    shim.now = 10; // the clock of another pCPU
+    count();
+    leave();
+    EXPECT_EQ(world.status().delay_count[0], 1u);
+}
+
+TEST_F(Exits, ADigestIsTakenEverySoManyEntries) {
+    record(3);
+    unsigned digests = 0;
+    for (int i = 0; i < 10; ++i) {
+        count();
+        unsigned what = leave();
+        const bool again = what == CASM_EXIT_AGAIN;
+        if (again) {
+            EXPECT_EQ(leave(), CASM_EXIT_DELIVER);
+            digests++;
+        }
+        EXPECT_EQ(again, c.ordinal % 3 == 0) << c.ordinal;
+    }
+    EXPECT_EQ(digests, 3u);
+    unsigned logged_digests = 0;
+    for (const Entry& entry : logged()) logged_digests += entry.rec.cls == CASM_CLS_DIGEST;
+    EXPECT_EQ(logged_digests, 3u);
+}
+
+TEST_F(Exits, AStopEndsTheRecordingAtTheNextCountedExitAndTheGuestGoesOn) {
+    record();
+    EXPECT_EQ(world.stop(), 0);
+    EXPECT_EQ(world.cpu().unblocked, 1u);
+    EXPECT_TRUE(casm_must_not_block(&world.cpu()));
+    EXPECT_EQ(leave(), CASM_EXIT_SKIP);
+    EXPECT_EQ(c.mode, CASM_MODE_RECORD);
+    count();
+    EXPECT_EQ(leave(), CASM_EXIT_AGAIN);
+    EXPECT_EQ(c.mode, CASM_MODE_ENDED);
+    EXPECT_EQ(c.end_reason, CASM_END_STOPPED);
+    EXPECT_EQ(c.log.hdr->eof, 1u);
+    EXPECT_EQ(leave(), CASM_EXIT_DELIVER);
+    EXPECT_EQ(world.cpu().paused, 0);
+    const auto log = logged();
+    ASSERT_EQ(log.size(), 3u);
+    EXPECT_EQ(log[1].rec.cls, CASM_CLS_DIGEST);
+    EXPECT_EQ(log[1].rec.kind, CASM_DIGEST_STOP);
+    EXPECT_EQ(log[2].rec.cls, CASM_CLS_END);
+    EXPECT_EQ(log[2].rec.kind, CASM_END_STOPPED);
+
+    world.signal(kTimerPort);
+    count();
+    EXPECT_EQ(leave(), CASM_EXIT_DELIVER);
+    EXPECT_EQ(world.take_pending(), std::vector<unsigned>{kTimerPort}) << "unrecorded";
+    EXPECT_TRUE(logged().empty());
+}
+
+TEST_F(Exits, HowXenWasEnteredIsNotInTheHashButTheRestIs) {
+    record();
+    const std::uint64_t start = c.hash;
+    const auto hash = [&](auto change) {
+        c.hash = start;
+        shim.regs = {};
+        world.cpu().arch.flags = 0;
+        change(shim.regs);
+        count();
+        return c.hash;
+    };
+    const std::uint64_t plain = hash([](cpu_user_regs&) {});
+    EXPECT_EQ(hash([](cpu_user_regs& r) { r.rflags |= X86_EFLAGS_RF; }), plain);
+    EXPECT_NE(hash([](cpu_user_regs& r) { r.rflags |= 1; }), plain);
+    EXPECT_NE(hash([&](cpu_user_regs&) { world.cpu().arch.flags = TF_kernel_mode; }), plain);
+#define CASMOTION_EACH(reg) EXPECT_NE(hash([](cpu_user_regs& r) { r.reg ^= 1ull << 63; }), plain) << #reg
+    CASMOTION_EACH(rax); CASMOTION_EACH(rbx); CASMOTION_EACH(rcx); CASMOTION_EACH(rdx);
+    CASMOTION_EACH(rsi); CASMOTION_EACH(rdi); CASMOTION_EACH(rbp); CASMOTION_EACH(rsp);
+    CASMOTION_EACH(r8); CASMOTION_EACH(r9); CASMOTION_EACH(r10); CASMOTION_EACH(r11);
+    CASMOTION_EACH(r12); CASMOTION_EACH(r13); CASMOTION_EACH(r14); CASMOTION_EACH(r15);
+    CASMOTION_EACH(rip);
+#undef CASMOTION_EACH
+}
+
+TEST_F(Exits, HypercallsAreContinuedAfterSoManyChecksOrBytes) {
+    record();
+    count();
+    leave();
+    unsigned checks = 1;
+    while (!casm_preempt_check()) ++checks;
+    EXPECT_EQ(checks, CASM_TRIP_CHECKS);
+    count();
+    leave();
+    EXPECT_FALSE(casm_preempt_check()) << "a new trip";
+    while (c.log.pos - c.trip_start <= CASM_TRIP_SOFT_BYTES) casm_put(&c, {CASM_CLS_EVTCHN, 0, 0, 1}, nullptr, 0, nullptr, 0);
+    EXPECT_TRUE(casm_preempt_check());
+}
+
+// --- Replay ---
+
+class ReplayExits : public Exits {
+  protected:
+    void replay(const std::vector<std::vector<std::uint8_t>>& records, bool eof = true) {
+        ASSERT_EQ(world.attach(CASM_RING_MIN_BYTES, CASM_RING_MIN_BYTES), 0);
+        ASSERT_EQ(casm_bridges_init(&c), 0);
+        c.mode = CASM_MODE_REPLAY;
+        c.replaying = true;
+        c.check_shift = 64;
+        for (const auto& record : records) ASSERT_EQ(RingEnd(c.feed).produce(record), record.size());
+        if (eof) RingEnd(c.feed).finish();
+        world.guest();
+    }
+    static std::vector<std::uint8_t> entry() { return record_bytes({CASM_CLS_ENTRY, CASM_ENTRY_EXCEPTION, 0, 14}); }
+    static std::vector<std::uint8_t> event(unsigned port) { return record_bytes({CASM_CLS_EVTCHN, 0, 0, port}); }
+};
+
+TEST_F(ReplayExits, EventsComeFromTheLogOnlyAndWhereItSays) {
+    replay({entry(), event(5), event(40), entry(), entry(), event(6), entry()});
+    for (const std::vector<unsigned>& want : {std::vector<unsigned>{5, 40}, {}, {6}}) {
+        EXPECT_TRUE(world.signal(33)) << "from outside: swallowed";
+        EXPECT_EQ(leave(), CASM_EXIT_SKIP);
+        count();
+        EXPECT_EQ(leave(), CASM_EXIT_DELIVER);
+        EXPECT_EQ(world.take_pending(), want);
+    }
+    EXPECT_EQ(c.events_queued, 0u);
+}
+
+TEST_F(ReplayExits, RingDataComesFromTheLogOnly) {
+    replay({entry(), record_bytes({CASM_CLS_RING, 1, 0, 1024}, {}, std::vector<std::uint8_t>{1, 2, 3}), entry()});
+    c.bridge[CASM_PAGE_XENSTORE].standin[1024] = 77;
+    count();
+    EXPECT_EQ(leave(), CASM_EXIT_DELIVER);
+    EXPECT_EQ(world.xenstore()[1024], 1);
+    EXPECT_EQ(world.xenstore()[1026], 3);
+}
+
+TEST_F(ReplayExits, RingRecordsOutOfRangeDiverge) {
+    struct Case { std::uint8_t page; std::uint32_t offset; std::uint16_t length; };
+    for (const Case& bad : {Case{2, 0, 8}, Case{255, 0, 8}, Case{0, 4096, 8}, Case{0, 4090, 8}, Case{1, ~0u, 8},
+                            Case{1, ~0u - 7, 8}, Case{0, 0, 1025}, Case{0, 0, 4096}}) {
+        world.destroy();
+        World fresh;
+        ASSERT_EQ(fresh.attach(CASM_RING_MIN_BYTES, CASM_RING_MIN_BYTES), 0);
+        ASSERT_EQ(casm_bridges_init(&fresh.casm()), 0);
+        fresh.casm().mode = CASM_MODE_REPLAY;
+        RingEnd(fresh.casm().feed).produce(record_bytes({CASM_CLS_RING, bad.page, 0, bad.offset}, {}, std::vector<std::uint8_t>(bad.length, 1)));
+        fresh.guest();
+        EXPECT_FALSE(casm_inject_logged(&fresh.casm()));
+        EXPECT_EQ(fresh.casm().mode, CASM_MODE_DIVERGED) << unsigned{bad.page} << " " << bad.offset << " " << bad.length;
+    }
+}
+
+TEST_F(ReplayExits, TheEndOfTheFeedEndsTheReplay) {
+    replay({entry()});
+    count();
+    EXPECT_EQ(leave(), CASM_EXIT_AGAIN);
+    EXPECT_EQ(c.mode, CASM_MODE_ENDED);
+    EXPECT_EQ(c.end_reason, CASM_END_NONE);
+    EXPECT_EQ(world.cpu().paused, 1);
+    EXPECT_EQ(leave(), CASM_EXIT_AGAIN) << "it never gets back to the guest";
+    EXPECT_TRUE(world.signal(5)) << "and gets no signals";
+    EXPECT_TRUE(world.take_pending().empty());
+}
+
+TEST_F(ReplayExits, AnEntryThatTheLogDoesNotHaveDiverges) {
+    replay({record_bytes({CASM_CLS_ENTRY, CASM_ENTRY_HYPERCALL, 0, 29})});
+    count();
+    EXPECT_EQ(c.mode, CASM_MODE_DIVERGED);
+    EXPECT_EQ(leave(), CASM_EXIT_AGAIN);
+    const casm_divergence d = world.status().divergence;
+    EXPECT_EQ(d.expected.kind, CASM_ENTRY_HYPERCALL);
+    EXPECT_EQ(d.actual.kind, CASM_ENTRY_EXCEPTION);
+    EXPECT_EQ(d.ordinal, 0u);
+}
+
+TEST_F(ReplayExits, ADigestThatDiffersDiverges) {
+    replay({entry(), record_bytes({CASM_CLS_DIGEST, CASM_DIGEST_PERIODIC, 0, 0}, std::vector<std::uint64_t>{1, 17, 0xbad})});
+    count();
+    EXPECT_EQ(leave(), CASM_EXIT_AGAIN);
+    EXPECT_EQ(c.mode, CASM_MODE_DIVERGED);
+    EXPECT_EQ(world.status().divergence.expected_w[2], 0xbadu);
+}
+
+}  // namespace
+}  // namespace casmotion::test

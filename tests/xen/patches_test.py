@@ -1,0 +1,70 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Every prefix of xen-patches/series applies to the pristine source without fuzz or offset; nothing is left over.
+
+usage: patches_test.py PROJECT [--break]    --break: changes a line of context first, and must fail
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+
+def main() -> int:
+    project = Path(sys.argv[1])
+    broken = "--break" in sys.argv[2:]
+    patches = project / "xen-patches"
+    sys.path.insert(0, str(project / "scripts"))
+    sys.dont_write_bytecode = True
+    from casmlab import xen
+    from casmlab.errors import LabError
+
+    series = xen.series(patches / "series")
+    problems = []
+    unlisted = {path.name for path in patches.glob("*.patch")} - set(series)
+    if unlisted:
+        problems.append(f"not in the series: {', '.join(sorted(unlisted))}")
+    if len(set(series)) != len(series) or series != sorted(series):
+        problems.append("the series is not in the order of the patches' numbers")
+    try:
+        pristine = xen.source() / "tree"
+    except LabError as error:
+        print(f"skipped: no pristine source: {error}")
+        return 77
+
+    touched = {match for name in series
+               for match in re.findall(r"^--- a/(\S+)", (patches / name).read_text(encoding="utf-8"), re.M)}
+    for path in sorted(p.relative_to(patches / "files") for p in (patches / "files").rglob("*") if p.is_file()):
+        if (pristine / path).exists():
+            problems.append(f"files/{path} replaces a file of Xen instead of patching it")
+
+    with tempfile.TemporaryDirectory() as folder:
+        for path in touched:
+            (Path(folder) / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(pristine / path, Path(folder) / path)
+        if broken:
+            victim = Path(folder) / sorted(touched)[0]
+            victim.write_text("\n" + victim.read_text(encoding="utf-8"), encoding="utf-8")
+        for count, name in enumerate(series, 1):
+            result = subprocess.run(["patch", "-p1", "--forward", "--batch", "--fuzz=0", "-i", str(patches / name)],
+                                    cwd=folder, capture_output=True, text=True, check=False)
+            output = result.stdout + result.stderr
+            if result.returncode != 0 or re.search(r"\b(offset|fuzz)\b", output):
+                problems.append(f"{name} (prefix of {count}) does not apply exactly:\n{output.strip()}")
+                if result.returncode != 0:
+                    break
+        left = [str(p) for p in Path(folder).rglob("*") if p.suffix in (".orig", ".rej")]
+        if left:
+            problems.append(f"left behind: {', '.join(left)}")
+
+    for problem in problems:
+        print(problem)
+    print(f"{len(series)} patches on {len(touched)} files: {'FAILED' if problems else 'each prefix applies exactly'}")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
