@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "order_check.h"
 
+#include <algorithm>
 #include <cinttypes>
 #include <cstdio>
 
@@ -11,6 +12,7 @@ namespace casmotion {
 namespace {
 
 constexpr std::uint32_t kMulticall = 13;      // __HYPERVISOR_multicall
+constexpr std::uint64_t kEntriesPerTripMax = 64;  // far above what one trip through Xen can count
 constexpr std::uint32_t kFastRdtsc = 0x0f31;  // detail of an ENTRY from the RDTSC fast path: exactly one TSC
 constexpr std::optional<OrderFault> kGood = std::nullopt;
 
@@ -97,12 +99,27 @@ std::optional<OrderFault> OrderCheck::entry(const Record& record) {
 }
 
 // At an injection point: no output waits for its entry.
-std::optional<OrderFault> OrderCheck::effect(const Record& record) const {
+std::optional<OrderFault> OrderCheck::effect(const Record& record) {
     const std::string what(class_name(record.cls));
     if (ordinal_ == 0) return fault(what + " before the first entry: there is no injection point yet");
     if (tsc_ + msr_ + cpuid_ + results_ != 0 || open_call_)
         return fault(what + " between the outputs of an entry and the entry itself");
+    // The queue holds a port once, and a bridge writes a place of its page once per exit.
+    if (record.cls == CASM_CLS_EVTCHN || record.cls == CASM_CLS_RING) {
+        const std::tuple where(record.cls, record.kind, record.aux);
+        if (std::find(effects_.begin(), effects_.end(), where) != effects_.end())
+            return fault("the same " + what + " twice at one injection point");
+        effects_.push_back(where);
+    }
     return kGood;
+}
+
+// A digest that is due is taken at the next exit, a few entries later at most.
+std::optional<OrderFault> OrderCheck::periodic_digest_due() const {
+    if (options_.digest_interval == 0 || (options_.disabled_classes & (1u << CASM_CLS_DIGEST)) != 0) return kGood;
+    const std::uint64_t latest = last_periodic_ + options_.digest_interval + kEntriesPerTripMax;
+    if (ordinal_ <= latest) return kGood;
+    return fault("digest (periodic) is missing", "at ordinal " + std::to_string(latest) + " or before", "none");
 }
 
 std::optional<OrderFault> OrderCheck::digest(const Record& record) {
@@ -182,6 +199,8 @@ std::optional<OrderFault> OrderCheck::next(const Record& record) {
                      "entry " + describe(record));
     switch (static_cast<casm_class>(record.cls)) {
         case CASM_CLS_ENTRY:
+            effects_.clear();
+            if (auto late = periodic_digest_due()) return late;
             return entry(record);
         case CASM_CLS_TSC:
         case CASM_CLS_MSR:

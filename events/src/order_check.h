@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <tuple>
+#include <vector>
 
 #include "casmotion/manifest.h"
 #include "casmotion/record.h"
@@ -33,7 +35,8 @@ class OrderCheck {
     [[nodiscard]] std::optional<OrderFault> entry(const Record& record);
     [[nodiscard]] std::optional<OrderFault> value(const Record& record);
     [[nodiscard]] std::optional<OrderFault> call_output(const Record& record);
-    [[nodiscard]] std::optional<OrderFault> effect(const Record& record) const;
+    [[nodiscard]] std::optional<OrderFault> effect(const Record& record);
+    [[nodiscard]] std::optional<OrderFault> periodic_digest_due() const;
     [[nodiscard]] std::optional<OrderFault> digest(const Record& record);
     [[nodiscard]] std::optional<OrderFault> end(const Record& record);
 
@@ -51,6 +54,9 @@ class OrderCheck {
     unsigned tsc_ = 0, msr_ = 0, cpuid_ = 0, results_ = 0;
     std::uint8_t last_result_ = 0;  // hypercall number
     bool open_call_ = false;        // OUTMEM without its RESULT yet
+
+    // Where the effects since the last ENTRY went: (class, page or 0, port or offset). One exit of Xen applies them all.
+    std::vector<std::tuple<std::uint8_t, std::uint8_t, std::uint32_t>> effects_;
 };
 
 }  // namespace casmotion
