@@ -387,7 +387,11 @@ const Summary& LogWriter::progress() const {
 }
 
 std::uint64_t LogWriter::size_estimate_bytes() const {
-    return impl_->written.events_bytes + impl_->encoder.ring_bytes();
+    // What is not compressed yet is taken to shrink like what was; an eighth is typical.
+    const Summary& written = impl_->written;
+    const std::uint64_t waiting = impl_->encoder.ring_bytes();
+    if (written.ring_bytes == 0) return waiting / 8;
+    return written.events_bytes + waiting * written.events_bytes / written.ring_bytes;
 }
 
 const std::string& LogWriter::folder() const {
