@@ -3,7 +3,7 @@
  * The probe's set-up and its ordinary work. Words on its command line:
  *   rounds=N      N rounds of work (default 20), each with events of every class
  *   hostile seed=S steps=N rarity=R   N random attacks on Xen and the back ends (hostile.c)
- *   crash         shuts down with the reason 'crash' instead of powering off
+ *   crash, reboot    how it ends instead of powering off
  *   fault         executes an undefined instruction without a handler: Xen crashes the domain
  *   forever       works until it is destroyed
  */
@@ -136,7 +136,8 @@ void upcall_events(void)
 
 void power_off(void)
 {
-    struct sched_shutdown how = { .reason = word("crash") ? SHUTDOWN_crash : SHUTDOWN_poweroff };
+    struct sched_shutdown how = { .reason = word("crash") ? SHUTDOWN_crash : word("reboot") ? SHUTDOWN_reboot
+                                                                                            : SHUTDOWN_poweroff };
 
     for ( ;; )
         HYPERCALL(__HYPERVISOR_sched_op, SCHEDOP_shutdown, &how, 0);
