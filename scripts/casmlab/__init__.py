@@ -12,5 +12,10 @@ xen.py       the hypervisor: source, patches, build
 dom0.py      the initramfs of dom0
 guest.py     the initramfs and configurations of the guests
 boot.py      runs the emulator; knows how far a boot came
+counts.py    counts instructions: the emulator's plugin (counter/), its snapshots
+soak.py      recordings under disturbances
+bench.py     what a recording costs
+demo.py      scripts/demo
+in-dom0/     the parts of these that run in dom0
 cli.py       the commands
 """

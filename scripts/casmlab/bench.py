@@ -41,6 +41,14 @@ class Run:
     def xen_total(self) -> int:
         return sum(count for name, count in self.xen.items() if name not in IDLE)
 
+    @classmethod
+    def of(cls, name: str, spent: counts.Counts, symbols: counts.Symbols) -> "Run":
+        """From what was counted between two marks, the guest alone on processor 1 and dom0 on processor 0."""
+        for_dom0 = symbols.by_function(spent.xen[0])
+        return cls(name, spent.guest(), symbols.by_function(spent.xen[1]),
+                   spent.by_place[0][counts.USER] + spent.by_place[0][counts.KERNEL],
+                   sum(count for function, count in for_dom0.items() if function not in IDLE))
+
 
 def measure(machine: boot.Machine, stock: bool, name: str, script: str) -> Run:
     """One boot; the script marks start and end of what counts with lab-mark 1 and 2."""
@@ -53,12 +61,7 @@ def measure(machine: boot.Machine, stock: bool, name: str, script: str) -> Run:
         if code != 0:
             raise LabError(f"bench: {name}: the script in dom0 ended with {code}")
         marks = counts.read(snapshots)
-        spent = marks[2] - marks[1]
-    symbols = counts.Symbols(hypervisor / "xen-syms")
-    for_dom0 = symbols.by_function(spent.xen[0])
-    return Run(name, spent.guest(), symbols.by_function(spent.xen[1]),
-               spent.by_place[0][counts.USER] + spent.by_place[0][counts.KERNEL],
-               sum(count for function, count in for_dom0.items() if function not in IDLE))
+    return Run.of(name, marks[2] - marks[1], counts.Symbols(hypervisor / "xen-syms"))
 
 
 def table(plain: Run, native: Run, recorded: Run) -> str:

@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from . import boot, cache, counts, dom0, kernel, xen
+from . import bench, boot, cache, counts, dom0, kernel, xen
 from .errors import EXIT_INTERRUPTED, EXIT_UNAVAILABLE, LabError
 
 SCRIPTS = Path(__file__).resolve().parent / "in-dom0"
@@ -21,8 +21,8 @@ TIMEOUT_S = 300
 @dataclasses.dataclass
 class Result:
     """What the demo saw."""
-    plain: counts.Counts      # the guest on stock Xen
-    recorded: counts.Counts   # the same guest while it was recorded
+    plain: bench.Run      # the guest on stock Xen
+    recorded: bench.Run   # the same guest while it was recorded
     record: dict              # what casmotion said, see its --json
     replay: dict
     verify: dict
@@ -44,29 +44,30 @@ def run(out: Path, flavour: str) -> Result:
     initrd = dom0.initramfs(flavour, CASMOTION, (counter / "lab-mark",))
     machine = boot.Machine(xen=Path(), kernel=kernel.fetch("amd64") / "vmlinux", initrd=initrd,
                            counter=counter / "counter.so", share=out)
-    _boot(machine, xen.hypervisor(stock=True), out / "plain.counts", "demo-plain.sh")
-    _boot(machine, xen.hypervisor(), out / "recorded.counts", "demo.sh")
-    plain, recorded = counts.read(out / "plain.counts"), counts.read(out / "recorded.counts")
+    plain = _boot(machine, xen.hypervisor(stock=True), out / "plain.counts", "demo-plain.sh")
+    recorded = _boot(machine, xen.hypervisor(), out / "recorded.counts", "demo.sh")
 
     def said(name: str) -> dict:
         return json.loads((out / f"{name}.json").read_text(encoding="utf-8"))
 
     consoles = [(out / f"{name}-console.txt").read_bytes() for name in ("recorded", "replayed")]
-    return Result(plain=plain[2] - plain[1], recorded=recorded[2] - recorded[1], record=said("record"),
+    return Result(plain=plain, recorded=recorded, record=said("record"),
                   replay=said("replay"), verify=said("verify"), info=said("info"),
                   consoles_equal=consoles[0] == consoles[1])
 
 
-def _boot(machine: boot.Machine, hypervisor: Path, snapshots: Path, script: str):
+def _boot(machine: boot.Machine, hypervisor: Path, snapshots: Path, script: str) -> bench.Run:
     this = dataclasses.replace(machine, xen=hypervisor / "xen.gz", counts=snapshots, console=snapshots.with_suffix(".console"))
     code = boot.run(this, (SCRIPTS / script).read_text(encoding="utf-8"), TIMEOUT_S)
     if code != 0:
         raise LabError(f"{script} ended with {code} (console: {this.console})")
+    marks = counts.read(snapshots)
+    return bench.Run.of(script, marks[2] - marks[1], counts.Symbols(hypervisor / "xen-syms"))
 
 
 def table(result: Result) -> str:
     """The demo's last words."""
-    guest = result.recorded.guest()
+    guest = result.recorded.guest
     bytes_ = result.info["events_bytes"]
     cost = costs(result.plain, result.recorded)
     lines = [("events", "")]
@@ -99,13 +100,12 @@ class Costs:
         return self.xen_percent + self.dom0_percent
 
 
-def costs(plain: counts.Counts, recorded: counts.Counts) -> Costs:
-    """Compares two runs of a guest on processor 1. The guest's own work differs a little from run to run (timer ticks), so
-    Xen's share is compared per guest instruction."""
-    base = plain.all(1)
-    scale = plain.guest() / recorded.guest()
-    extra_xen = recorded.by_place[1][counts.XEN] * scale - plain.by_place[1][counts.XEN]
-    extra_dom0 = recorded.all(0) - plain.all(0)
+def costs(plain: bench.Run, recorded: bench.Run) -> Costs:
+    """Compares two runs. The guest's own work differs a little from run to run (timer ticks), so Xen's share is compared per
+    guest instruction."""
+    base = plain.guest + plain.xen_total
+    extra_xen = recorded.xen_total * plain.guest / recorded.guest - plain.xen_total
+    extra_dom0 = recorded.dom0 + recorded.dom0_xen - plain.dom0 - plain.dom0_xen
     return Costs(100 * extra_xen / base, 100 * extra_dom0 / base)
 
 

@@ -7,7 +7,7 @@ import unittest
 from pathlib import Path
 
 import lab_path  # noqa: F401
-from casmlab import counts, demo, soak
+from casmlab import bench, counts, demo, soak
 
 RECORD = {"entries": 100, "duration_ns": 5, "class_records": {"digest": 3}}
 EQUAL = {"result": "equal", "divergences": 0, "entries": 100, "digests_compared": 3}
@@ -49,20 +49,19 @@ class Equality(unittest.TestCase):
             self.assertEqual(soak.summary(share)[0], 1)
 
 
-def counted(user: int, kernel: int, xen: int, dom0: int) -> counts.Counts:
-    empty = [array.array("Q")] * counts.PROCESSORS
-    return counts.Counts([[dom0, 0, 0], [user, kernel, xen], [0] * 3, [0] * 3], empty)
+def ran(guest: int, xen: int, dom0: int, idle: int = 0) -> bench.Run:
+    return bench.Run("", guest, {"do_mmu_update": xen, "idle_loop": idle}, dom0, 0)
 
 
 class Costs(unittest.TestCase):
     def test_are_what_was_added_in_percent_of_the_plain_run(self):
-        cost = demo.costs(counted(400, 400, 200, 1000), counted(400, 400, 250, 1030))
+        cost = demo.costs(ran(800, 200, 1000), ran(800, 250, 1030))
         self.assertAlmostEqual(cost.xen_percent, 5.0)
         self.assertAlmostEqual(cost.dom0_percent, 3.0)
+        self.assertAlmostEqual(cost.total_percent, 8.0)
 
-    def test_do_not_count_what_the_guest_did_more(self):
-        cost = demo.costs(counted(400, 400, 200, 0), counted(800, 800, 400, 0))
-        self.assertAlmostEqual(cost.xen_percent, 0.0)
+    def test_do_not_count_what_the_guest_did_more_nor_idling(self):
+        self.assertAlmostEqual(demo.costs(ran(800, 200, 0), ran(1600, 400, 0, idle=500)).total_percent, 0.0)
 
 
 class Snapshots(unittest.TestCase):
