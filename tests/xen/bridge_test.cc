@@ -26,7 +26,8 @@ struct Write {
     bool operator==(const Write&) const = default;
 };
 
-// A bridge over two pages of their own, guarded by AddressSanitizer, with a list of what it wrote into the guest's.
+// A bridge over two pages of their own, guarded by AddressSanitizer, with a list of what it wrote into the
+// guest's.
 class Pair {
   public:
     explicit Pair(const casm_bridge_layout& layout) {
@@ -56,12 +57,15 @@ class Pair {
         std::memcpy(&word, page.data() + at, 4);
         return word;
     }
-    static void store(Page& page, unsigned at, std::uint32_t word) { std::memcpy(page.data() + at, &word, 4); }
+    static void store(Page& page, unsigned at, std::uint32_t word) {
+        std::memcpy(page.data() + at, &word, 4);
+    }
 
     // A producer and a consumer of one direction, on the given side.
     static void produce(Page& page, const casm_half& half, const std::string& text) {
         std::uint32_t prod = load(page, half.prod);
-        for (char c : text) page[half.data + (prod++ & (half.size_bytes - 1u))] = static_cast<std::uint8_t>(c);
+        for (char c : text)
+            page[half.data + (prod++ & (half.size_bytes - 1u))] = static_cast<std::uint8_t>(c);
         store(page, half.prod, prod);
     }
     static std::string consume(Page& page, const casm_half& half, std::uint32_t max = ~0u) {
@@ -73,7 +77,7 @@ class Pair {
         return text;
     }
 
-  private: // before the references to it
+  private:  // before the references to it
     std::unique_ptr<Page> guest_ = std::make_unique<Page>(), standin_ = std::make_unique<Page>();
 
   public:
@@ -85,8 +89,12 @@ class Pair {
 };
 
 // The bytes of a page that the layout names, by what they are.
-bool in_half_data(const casm_half& half, unsigned at) { return at >= half.data && at < half.data + half.size_bytes; }
-bool in_word(unsigned word, unsigned at) { return at >= word && at < word + 4; }
+bool in_half_data(const casm_half& half, unsigned at) {
+    return at >= half.data && at < half.data + half.size_bytes;
+}
+bool in_word(unsigned word, unsigned at) {
+    return at >= word && at < word + 4;
+}
 
 class BothLayouts : public testing::TestWithParam<const casm_bridge_layout*> {
   protected:
@@ -191,7 +199,8 @@ TEST_P(BothLayouts, AFullRingIsCarriedInOnePiece) {
     casm_bridge_attach(&pair.bridge);
     const std::string text(layout().down.size_bytes, 'f');
     Pair::produce(pair.standin, layout().down, text);
-    EXPECT_EQ(pair.down(), (std::vector<Write>{{layout().down.data, layout().down.size_bytes}, {layout().down.prod, 4}}));
+    EXPECT_EQ(pair.down(),
+              (std::vector<Write>{{layout().down.data, layout().down.size_bytes}, {layout().down.prod, 4}}));
     EXPECT_EQ(Pair::consume(pair.guest, layout().down), text);
 }
 
@@ -203,7 +212,8 @@ TEST_P(BothLayouts, UpWritesDataThenABarrierThenTheIndex) {
     shim.on_wmb = [](void* ctx) {
         auto& self = *static_cast<Pair*>(ctx);
         const casm_half& up = self.bridge.layout->up;
-        EXPECT_EQ(std::memcmp(self.standin.data() + up.data, "ordered", 7), 0) << "data is there before the barrier";
+        EXPECT_EQ(std::memcmp(self.standin.data() + up.data, "ordered", 7), 0)
+            << "data is there before the barrier";
         EXPECT_EQ(Pair::load(self.standin, up.prod), 0u) << "the index is not";
     };
     pair.up();
@@ -329,7 +339,8 @@ TEST_P(BothLayouts, NonsenseNeverLeavesItsRing) {
             ASSERT_EQ(pair.standin, standin) << "down writes no byte of the stand-in";
             std::array<bool, 4096> told{};
             for (const Write& write : writes) {
-                ASSERT_TRUE(write.len >= 1 && write.len <= layout().down.size_bytes && write.offset + write.len <= 4096);
+                ASSERT_TRUE(write.len >= 1 && write.len <= layout().down.size_bytes &&
+                            write.offset + write.len <= 4096);
                 for (unsigned i = 0; i < write.len; ++i) told[write.offset + i] = true;
             }
             for (unsigned i = 0; i < 4096; ++i) {
@@ -337,7 +348,8 @@ TEST_P(BothLayouts, NonsenseNeverLeavesItsRing) {
                                in_word(layout().up.cons, i);
                 for (unsigned at : layout().word) allowed |= at != 0 && in_word(at, i);
                 ASSERT_TRUE(allowed || !told[i]) << "offset " << i << ", round " << round;
-                ASSERT_EQ(pair.guest[i], told[i] ? standin[i] : guest[i]) << "each write is told, offset " << i;
+                ASSERT_EQ(pair.guest[i], told[i] ? standin[i] : guest[i])
+                    << "each write is told, offset " << i;
             }
         }
         std::uint32_t seen = static_cast<std::uint32_t>(random.word());
@@ -387,10 +399,18 @@ TEST_P(BothLayouts, NoByteIsLostDuplicatedOrReordered) {
         Peer back(pair.standin, layout().down, layout().up, 129);
         for (int step = 0; step < 400; ++step) {
             switch (random.below(4)) {
-                case 0: guest.step(random); break;
-                case 1: back.step(random); break;
-                case 2: pair.up(); break;
-                case 3: pair.down(); break;
+                case 0:
+                    guest.step(random);
+                    break;
+                case 1:
+                    back.step(random);
+                    break;
+                case 2:
+                    pair.up();
+                    break;
+                case 3:
+                    pair.down();
+                    break;
             }
         }
         pair.up();

@@ -96,7 +96,9 @@ class DomainDigestTest : public testing::Test {
     World world;
 };
 
-TEST_F(DomainDigestTest, CountsRamAndSharedInfoButNoStandIns) { EXPECT_EQ(take().frames, 16u + 1u); }
+TEST_F(DomainDigestTest, CountsRamAndSharedInfoButNoStandIns) {
+    EXPECT_EQ(take().frames, 16u + 1u);
+}
 
 TEST_F(DomainDigestTest, IsTheSameEachTime) {
     world.frame(3)[17] = 1;
@@ -153,7 +155,8 @@ TEST_F(DomainDigestTest, FrameHashesNameTheFrame) {
     EXPECT_EQ(hashes[1], 0u) << "a frame of zeros";
     EXPECT_EQ(hashes[19], 0u) << "no frame of the domain";
     EXPECT_EQ(hashes[20], 42u) << "beyond the count";
-    for (const auto& [first, count] : {std::pair<std::uint64_t, std::uint64_t>{0, 2049}, {2049, 0}, {2048, 1}, {~0ull, 2}, {1, ~0ull}}) {
+    for (const auto& [first, count] :
+         {std::pair<std::uint64_t, std::uint64_t>{0, 2049}, {2049, 0}, {2048, 1}, {~0ull, 2}, {1, ~0ull}}) {
         op.u.frames = {reinterpret_cast<std::uint64_t>(hashes.data()), first, count};
         EXPECT_EQ(world.domctl(op), -EINVAL) << first << " " << count;
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// What becomes of each hypercall (casm/hypercall.c), against a table written from the study of the hypercalls of a PV domU.
+// What becomes of each hypercall (casm/hypercall.c), against a table written from the study of the hypercalls
+// of a PV domU.
 #include <gtest/gtest.h>
 
 #include <map>
@@ -31,7 +32,8 @@ std::ostream& operator<<(std::ostream& out, Treatment t) {
     return out << names[static_cast<int>(t)];
 }
 
-// Hypercalls without sub-operations that matter. What is not here is unknown to a PV guest, and unheard of: kNosys.
+// Hypercalls without sub-operations that matter. What is not here is unknown to a PV guest, and unheard of:
+// kNosys.
 const std::map<unsigned, Treatment> kWhole = {
     {0, kExecute},   // set_trap_table
     {1, kExecute},   // mmu_update
@@ -74,25 +76,43 @@ struct Mixed {
 };
 const std::map<unsigned, Mixed> kMixed = {
     {12,  // memory_op
-     {{{1, kExecute}, {6, kExecute},  // decrease_reservation, populate_physmap: frames follow from the PFN
-       {2, kAnswer}, {3, kAnswer}, {4, kAnswer},  // maximum_ram_page, current_reservation, maximum_reservation
-       {14, kAnswer}, {9, kAnswer}, {12, kAnswer}},  // maximum_gpfn, memory_map, machphys_mapping
+     {{{1, kExecute},
+       {6, kExecute},  // decrease_reservation, populate_physmap: frames follow from the PFN
+       {2, kAnswer},
+       {3, kAnswer},
+       {4, kAnswer},  // maximum_ram_page, current_reservation, maximum_reservation
+       {14, kAnswer},
+       {9, kAnswer},
+       {12, kAnswer}},  // maximum_gpfn, memory_map, machphys_mapping
       kNosys}},
     {20,  // grant_table_op
      {{{2, kExecute}, {6, kExecute}, {8, kExecute}, {9, kExecute}, {10, kExecute}}, kDeny}},
-    {24,  // vcpu_op
+    {24,               // vcpu_op
      {{{3, kExecute},  // is_up; initialise, up and down are for more vCPUs than one
-       {5, kExecute}, {10, kExecute},  // register_runstate_memory_area, register_vcpu_info
-       {4, kAnswer}, {6, kAnswer}, {7, kAnswer}, {8, kAnswer}, {9, kAnswer}},  // runstate; timers
+       {5, kExecute},
+       {10, kExecute},  // register_runstate_memory_area, register_vcpu_info
+       {4, kAnswer},
+       {6, kAnswer},
+       {7, kAnswer},
+       {8, kAnswer},
+       {9, kAnswer}},  // runstate; timers
       kNosys}},
     {29,  // sched_op
      {{{0, kAnswer}, {1, kBlock}, {2, kExecute}, {3, kAnswer}, {5, kExecute}}, kNosys}},
     {32,  // event_channel_op
-     {{{1, kExecute}, {3, kExecute}, {6, kExecute}, {7, kExecute}, {8, kExecute}, {9, kExecute}, {11, kExecute},
-       {12, kExecute}, {13, kExecute},  // bind_virq, close, alloc_unbound, bind_ipi, bind_vcpu, unmask, FIFO
-       {4, kNotify}, {5, kAnswer}},  // send, status
+     {{{1, kExecute},
+       {3, kExecute},
+       {6, kExecute},
+       {7, kExecute},
+       {8, kExecute},
+       {9, kExecute},
+       {11, kExecute},
+       {12, kExecute},
+       {13, kExecute},  // bind_virq, close, alloc_unbound, bind_ipi, bind_vcpu, unmask, FIFO
+       {4, kNotify},
+       {5, kAnswer}},  // send, status
       kNosys}},
-    {33,  // physdev_op
+    {33,                                         // physdev_op
      {{{6, kExecute}, {7, kExecute}}, kNosys}},  // set_iopl, set_iobitmap
 };
 
@@ -106,7 +126,8 @@ Treatment expected(unsigned nr, std::uint64_t arg0) {
     return whole != kWhole.end() ? whole->second : kNosys;
 }
 
-// One hypercall as the patched pv_hypercall() makes it; `handler` stands for Xen's own and returns its result.
+// One hypercall as the patched pv_hypercall() makes it; `handler` stands for Xen's own and returns its
+// result.
 template <typename Handler>
 unsigned long call(unsigned nr, unsigned long arg0, Handler handler) {
     unsigned long result = 0xdead;
@@ -174,7 +195,8 @@ TEST_F(Hypercalls, EachSubOperationIsTreatedAsTheTableSays) {
     record();
     for (const auto& [nr, mixed] : kMixed) {
         for (unsigned long arg0 = 0; arg0 < 64; ++arg0)
-            EXPECT_EQ(observed(nr, arg0), expected(nr, arg0)) << "hypercall " << nr << ", sub-operation " << arg0;
+            EXPECT_EQ(observed(nr, arg0), expected(nr, arg0))
+                << "hypercall " << nr << ", sub-operation " << arg0;
     }
 }
 
@@ -196,7 +218,8 @@ TEST_F(Hypercalls, BlockIsExecutedAndLeavesNoRecord) {
     EXPECT_TRUE(logged().empty());
 }
 
-// Sub-operations of a call that was answered with an outcome: memory outputs are logged with it, in the order of the writes.
+// Sub-operations of a call that was answered with an outcome: memory outputs are logged with it, in the order
+// of the writes.
 TEST_F(Hypercalls, MemoryOutputsOfAnAnsweredCallAreLogged) {
     record();
     const std::vector<std::uint8_t> text = {1, 2, 3}, big(2500, 9);
@@ -287,7 +310,8 @@ TEST_F(ReplayedHypercalls, AnAnswerToAnotherCallDiverges) {
 }
 
 TEST_F(ReplayedHypercalls, AMemoryOutputThatFaultsDiverges) {
-    replay(record_bytes({CASM_CLS_OUTMEM, 0, 0, 0}, std::vector<std::uint64_t>{0x1000}, std::vector<std::uint8_t>{5}));
+    replay(record_bytes({CASM_CLS_OUTMEM, 0, 0, 0}, std::vector<std::uint64_t>{0x1000},
+                        std::vector<std::uint8_t>{5}));
     call_unheard(17, 0);
     EXPECT_EQ(c.mode, CASM_MODE_DIVERGED);
     EXPECT_EQ(world.status().divergence.expected_w[0], 0x1000u);
@@ -322,7 +346,8 @@ TEST_F(ReplayedHypercalls, SendShowsTheConsoleInsteadOfCarryingIt) {
     world.console()[casm_console_layout.up.prod] = 1;
     EXPECT_EQ(call_unheard(32, EVTCHNOP_send), 0u);
     casm_publish(&c, true);
-    EXPECT_EQ(RingEnd(c.log).consume(), record_bytes({CASM_CLS_CONSOLE, 0, 0, 0}, {}, std::vector<std::uint8_t>{'x'}));
+    EXPECT_EQ(RingEnd(c.log).consume(),
+              record_bytes({CASM_CLS_CONSOLE, 0, 0, 0}, {}, std::vector<std::uint8_t>{'x'}));
     EXPECT_EQ(c.bridge[0].standin[casm_console_layout.up.prod], 0);
 }
 
@@ -338,10 +363,13 @@ TEST(HypercallProperty, AnyArgumentIsTolerated) {
     for (int i = 0; i < 100000; ++i) {
         const auto nr = static_cast<unsigned>(random.one_in(4) ? random.word() : random.below(64));
         const std::uint64_t arg0 = random.one_in(3) ? random.word() : random.below(70);
-        const std::uint64_t address = random.one_in(2) ? random.word() : World::va(static_cast<unsigned>(random.below(18))) + random.below(4096);
+        const std::uint64_t address =
+            random.one_in(2) ? random.word()
+                             : World::va(static_cast<unsigned>(random.below(18))) + random.below(4096);
         call(nr, arg0, [&] {
             const std::vector<std::uint8_t> bytes(random.below(2000));
-            copy_to_guest_pv(reinterpret_cast<void*>(address), bytes.data(), static_cast<unsigned>(bytes.size()));
+            copy_to_guest_pv(reinterpret_cast<void*>(address), bytes.data(),
+                             static_cast<unsigned>(bytes.size()));
             return random.word();
         });
         casm_count_entry(CASM_ENTRY_HYPERCALL, nr);

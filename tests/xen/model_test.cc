@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // The claim itself, on a model: record under one surrounding, replay under another, same states.
+#include "support/model.h"
+
 #include <gtest/gtest.h>
 
 #include <map>
@@ -9,7 +11,6 @@
 #include <vector>
 
 #include "casmotion/ring_codec.h"
-#include "support/model.h"
 
 namespace casmotion::test {
 namespace {
@@ -42,6 +43,9 @@ void expect_equal(const Outcome& replay, const Outcome& record) {
     EXPECT_EQ(replay.guest_state, record.guest_state);
     EXPECT_EQ(replay.memory, record.memory);
     EXPECT_EQ(replay.upcalls, record.upcalls);
+    EXPECT_EQ(replay.printed, record.printed);
+    EXPECT_EQ(replay.console, replay.printed) << "a replay shows all of it";
+    EXPECT_TRUE(record.printed.starts_with(record.console)) << record.console;
     for (unsigned cls = 0; cls < CASM_CLASSES_MAX; ++cls)
         EXPECT_EQ(replay.status.applied[cls], record.status.applied[cls]) << "class " << cls;
 }
@@ -66,7 +70,8 @@ TEST(Model, AReplayUnderOtherSurroundingsPassesThroughTheSameStates) {
         EXPECT_GT(replay.events_dropped, 0u);
         if (HasFailure()) return;
     }
-    for (unsigned cls = 1; cls <= CASM_CLS_END; ++cls) EXPECT_TRUE(seen.contains(cls)) << "class " << cls << " never came up";
+    for (unsigned cls = 1; cls <= CASM_CLS_END; ++cls)
+        EXPECT_TRUE(seen.contains(cls)) << "class " << cls << " never came up";
 }
 
 TEST(Model, ARecordingThatDom0StopsReplaysUpToThere) {
@@ -97,7 +102,8 @@ TEST(Model, ALogCutAnywhereReplaysUpToThere) {
     for (int i = 0; i < 60; ++i) {
         // Past the first digest: without it there is no start.
         const std::size_t cut = (4200 + random.below(log.size() - 4200)) & ~std::size_t{7};
-        const Outcome replay = replay_model(seed, seed + 3, options, {log.begin(), log.begin() + static_cast<long>(cut)});
+        const Outcome replay =
+            replay_model(seed, seed + 3, options, {log.begin(), log.begin() + static_cast<long>(cut)});
         EXPECT_EQ(replay.status.mode, CASM_MODE_ENDED) << cut;
         EXPECT_EQ(replay.status.end_reason, CASM_END_NONE) << cut;
         EXPECT_LE(replay.status.ordinal, record.status.ordinal);
@@ -114,7 +120,8 @@ TEST(Model, EqualSurroundingsGiveEqualLogs) {
     EXPECT_EQ(first, second);
 }
 
-// The checks can say no: a class that is not logged must be noticed. META classes and checks have no hook to lose.
+// The checks can say no: a class that is not logged must be noticed. META classes and checks have no hook to
+// lose.
 class EachLostClass : public testing::TestWithParam<unsigned> {};
 
 TEST_P(EachLostClass, MakesTheReplayDiverge) {
@@ -128,8 +135,8 @@ TEST_P(EachLostClass, MakesTheReplayDiverge) {
     EXPECT_EQ(replay.status.mode, CASM_MODE_DIVERGED);
 }
 INSTANTIATE_TEST_SUITE_P(Model, EachLostClass,
-                         testing::Values(CASM_CLS_ENTRY, CASM_CLS_TSC, CASM_CLS_MSR, CASM_CLS_CPUID, CASM_CLS_RESULT,
-                                         CASM_CLS_OUTMEM, CASM_CLS_EVTCHN, CASM_CLS_RING));
+                         testing::Values(CASM_CLS_ENTRY, CASM_CLS_TSC, CASM_CLS_MSR, CASM_CLS_CPUID,
+                                         CASM_CLS_RESULT, CASM_CLS_OUTMEM, CASM_CLS_EVTCHN, CASM_CLS_RING));
 
 // One bit of one value in the log is another: the guest sees it, and the next check says so.
 TEST(Model, AFlippedBitOfAnInputIsNoticed) {
@@ -144,8 +151,10 @@ TEST(Model, AFlippedBitOfAnInputIsNoticed) {
         auto changed = log;
         changed[random.below(log.size() - 168)] ^= static_cast<std::uint8_t>(1u << random.below(8));
         const Outcome replay = replay_model(seed, seed + 2, options, changed);
-        // Padding, the flag words of a blob nobody reads, and an INIT that the guest overwrites change nothing.
-        const bool noticed = replay.status.mode == CASM_MODE_DIVERGED || replay.status.end_reason == CASM_END_NONE;
+        // Padding, the flag words of a blob nobody reads, and an INIT that the guest overwrites change
+        // nothing.
+        const bool noticed =
+            replay.status.mode == CASM_MODE_DIVERGED || replay.status.end_reason == CASM_END_NONE;
         EXPECT_TRUE(noticed || (replay.guest_state == record.guest_state && replay.memory == record.memory));
         if (HasFailure()) return;
     }

@@ -76,7 +76,8 @@ TEST_F(Recording, RecordsWrapAroundTheEnd) {
         std::iota(blob.begin(), blob.end(), 1);
         casm_put(&c, {CASM_CLS_END, 1, 13, 0}, words.data(), 3, blob.data(), 13);
         casm_publish(&c, false);
-        EXPECT_EQ(RingEnd(c.log).consume(), record_bytes({CASM_CLS_END, 1, 13, 0}, words, blob)) << before_end;
+        EXPECT_EQ(RingEnd(c.log).consume(), record_bytes({CASM_CLS_END, 1, 13, 0}, words, blob))
+            << before_end;
     }
 }
 
@@ -126,7 +127,8 @@ TEST_F(Recording, AFullRingStopsTheVcpuUntilAKick) {
     EXPECT_EQ(world.cpu().paused, 1);
     EXPECT_EQ(c.stalls_log, 1u);
     EXPECT_EQ(RingEnd(c.log).published(), c.log.pos - c.log.hdr->cons) << "all of it is published";
-    EXPECT_LE(RingEnd(c.log).published(), CASM_RING_MIN_BYTES - CASM_TRIP_BYTES + 8) << "the reserve is still there";
+    EXPECT_LE(RingEnd(c.log).published(), CASM_RING_MIN_BYTES - CASM_TRIP_BYTES + 8)
+        << "the reserve is still there";
 
     RingEnd(c.log).consume();
     EXPECT_EQ(world.kick(), 0);
@@ -152,7 +154,8 @@ TEST_F(Recording, ALogReaderThatMakesRoomMeanwhileIsNotMissed) {
 }
 
 TEST_F(Recording, AMadConsumerIsNotBelieved) {
-    for (const std::uint64_t lead : {std::uint64_t{8}, std::uint64_t{CASM_RING_MIN_BYTES}, ~std::uint64_t{0} >> 1}) {
+    for (const std::uint64_t lead :
+         {std::uint64_t{8}, std::uint64_t{CASM_RING_MIN_BYTES}, ~std::uint64_t{0} >> 1}) {
         while (c.log.mask + 1 - (c.log.pos - c.log.other) >= CASM_TRIP_BYTES)
             casm_put(&c, {CASM_CLS_EVTCHN, 0, 0, 3}, nullptr, 0, nullptr, 0);
         c.log.hdr->cons = c.log.pos + lead;
@@ -223,7 +226,9 @@ TEST_P(EachMismatch, StopsTheReplayAndNamesBoth) {
     const casm_rec actual{CASM_CLS_MSR, 1, 2, 3};
     EXPECT_EQ(std::memcmp(&d.actual, &actual, 8), 0);
     EXPECT_EQ(d.actual_w[0], 4u);
-    if (expected.cls == CASM_CLS_MSR) { EXPECT_EQ(d.expected_w[0], GetParam().log_word); }
+    if (expected.cls == CASM_CLS_MSR) {
+        EXPECT_EQ(d.expected_w[0], GetParam().log_word);
+    }
     EXPECT_EQ(d.ordinal, 33u);
     EXPECT_EQ(d.record, 44u);
     EXPECT_EQ(d.regs[16], 0x1234u);
@@ -233,13 +238,13 @@ TEST_P(EachMismatch, StopsTheReplayAndNamesBoth) {
     EXPECT_FALSE(casm_take(&c, &rec, &word, 1, 0)) << "nothing is taken any more";
     EXPECT_EQ(c.feed.pos, 0u);
 }
-INSTANTIATE_TEST_SUITE_P(
-    Stream, EachMismatch,
-    testing::Values(Mismatch{"Class", {CASM_CLS_TSC, 1, 2, 3}, 4, 0}, Mismatch{"Kind", {CASM_CLS_MSR, 9, 2, 3}, 4, CASM_CMP_KIND},
-                    Mismatch{"Check", {CASM_CLS_MSR, 1, 9, 3}, 4, CASM_CMP_CHECK},
-                    Mismatch{"Aux", {CASM_CLS_MSR, 1, 2, 9}, 4, CASM_CMP_AUX},
-                    Mismatch{"Words", {CASM_CLS_MSR, 1, 2, 3}, 9, CASM_CMP_WORDS}),
-    [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(Stream, EachMismatch,
+                         testing::Values(Mismatch{"Class", {CASM_CLS_TSC, 1, 2, 3}, 4, 0},
+                                         Mismatch{"Kind", {CASM_CLS_MSR, 9, 2, 3}, 4, CASM_CMP_KIND},
+                                         Mismatch{"Check", {CASM_CLS_MSR, 1, 9, 3}, 4, CASM_CMP_CHECK},
+                                         Mismatch{"Aux", {CASM_CLS_MSR, 1, 2, 9}, 4, CASM_CMP_AUX},
+                                         Mismatch{"Words", {CASM_CLS_MSR, 1, 2, 3}, 9, CASM_CMP_WORDS}),
+                         [](const auto& info) { return info.param.name; });
 
 TEST_F(Replaying, WhatIsNotComparedMayDiffer) {
     feed({CASM_CLS_MSR, 9, 8, 7}, {6});
@@ -332,8 +337,9 @@ struct Item {
 std::vector<Item> random_items(Random& random, unsigned count) {
     std::vector<Item> items(count);
     for (Item& item : items) {
-        item.header = {static_cast<std::uint8_t>(1 + random.below(CASM_CLS_END)), static_cast<std::uint8_t>(random.word()),
-                       static_cast<std::uint16_t>(random.word()), static_cast<std::uint32_t>(random.word())};
+        item.header = {static_cast<std::uint8_t>(1 + random.below(CASM_CLS_END)),
+                       static_cast<std::uint8_t>(random.word()), static_cast<std::uint16_t>(random.word()),
+                       static_cast<std::uint32_t>(random.word())};
         for (auto n = random.below(4); n != 0; --n) item.words.push_back(random.word());
         if (random.one_in(3)) {
             item.blob.resize(1 + random.below(random.one_in(10) ? 4096 : 100));
@@ -359,7 +365,8 @@ TEST(StreamProperty, WhatIsRecordedComesOutOfTheFeed) {
             casm_domain& c = world.casm();
             RingEnd end(c.log);
             end.consume();
-            seek(c.log, random.word() & ~std::uint64_t{7}); // counters never wrap: a start at any place below 2^63
+            seek(c.log,
+                 random.word() & ~std::uint64_t{7});  // counters never wrap: a start at any place below 2^63
             c.log.pos &= ~std::uint64_t{0} >> 1;
             seek(c.log, c.log.pos);
             world.guest();
@@ -369,8 +376,8 @@ TEST(StreamProperty, WhatIsRecordedComesOutOfTheFeed) {
                     log.insert(log.end(), part.begin(), part.end());
                     world.kick();
                 }
-                casm_put(&c, item.header, item.words.data(), static_cast<unsigned>(item.words.size()), item.blob.data(),
-                         static_cast<unsigned>(item.blob.size()));
+                casm_put(&c, item.header, item.words.data(), static_cast<unsigned>(item.words.size()),
+                         item.blob.data(), static_cast<unsigned>(item.blob.size()));
                 if (random.one_in(3)) casm_publish(&c, false);
                 if (random.one_in(5)) {
                     const auto part = end.consume(random.below(3000));
@@ -402,7 +409,8 @@ TEST(StreamProperty, WhatIsRecordedComesOutOfTheFeed) {
             std::array<std::uint8_t, CASM_BLOB_MAX_BYTES> blob;
             const auto nw = static_cast<unsigned>(item.words.size());
             if (item.blob.empty()) {
-                ASSERT_TRUE(casm_take(&c, &rec, words.data(), nw, CASM_CMP_KIND | CASM_CMP_CHECK | CASM_CMP_AUX));
+                ASSERT_TRUE(
+                    casm_take(&c, &rec, words.data(), nw, CASM_CMP_KIND | CASM_CMP_CHECK | CASM_CMP_AUX));
             } else {
                 ASSERT_TRUE(casm_take_blob(&c, &rec, words.data(), nw, blob.data()));
                 ASSERT_TRUE(std::equal(item.blob.begin(), item.blob.end(), blob.begin()));

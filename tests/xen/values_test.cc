@@ -32,7 +32,9 @@ class Values : public testing::Test {
         casm_publish(&c, true);
         return RingEnd(c.log).consume();
     }
-    static std::vector<std::uint8_t> bytes(casm_rec header, std::vector<std::uint64_t> words) { return record_bytes(header, words); }
+    static std::vector<std::uint8_t> bytes(casm_rec header, std::vector<std::uint64_t> words) {
+        return record_bytes(header, words);
+    }
 
     // RDTSC of the guest at PFN 0.
     bool rdtsc(std::uint64_t clock) {
@@ -93,7 +95,8 @@ TEST_F(Values, TheFastPathTakesThePlainCaseOnly) {
     EXPECT_FALSE(refuses([] {}));
     EXPECT_TRUE(refuses([] { shim.regs.cs = 0x10; })) << "32-bit code";
     EXPECT_TRUE(refuses([] { shim.regs.rflags |= X86_EFLAGS_TF; })) << "single-stepping";
-    EXPECT_TRUE(refuses([&] { world.cpu().arch.pv.ctrlreg[4] = X86_CR4_TSD; })) << "the guest forbids it in user mode";
+    EXPECT_TRUE(refuses([&] { world.cpu().arch.pv.ctrlreg[4] = X86_CR4_TSD; }))
+        << "the guest forbids it in user mode";
     EXPECT_TRUE(refuses([&] { world.dom().arch.vtsc = false; }));
     EXPECT_TRUE(refuses([&] { world.frame(0)[1] = 0x30; })) << "another instruction";
     EXPECT_TRUE(refuses([] { shim.regs.rip = 0x1000; })) << "no memory there";

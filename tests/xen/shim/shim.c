@@ -110,10 +110,14 @@ void printk(const char *format, ...)
 unsigned long long parse_size_and_unit(const char *s, const char **end)
 {
     char *unit;
-    unsigned long long n = strtoull(s, &unit, 0);
+    bool digit = *s >= '0' && *s <= '9'; /* Xen knows no signs and skips no blanks */
+    unsigned long long n = digit ? strtoull(s, &unit, 0) : 0;
     static const char units[] = "KMGT";
-    const char *at = *unit ? strchr(units, *unit) : NULL;
+    const char *at;
 
+    if ( !digit )
+        unit = (char *)s;
+    at = *unit ? strchr(units, *unit) : NULL;
     if ( at )
         unit++;
     n <<= at ? 10 * (at - units + 1) : 10; /* no unit: KiB, as in Xen */

@@ -5,7 +5,6 @@
 #include <array>
 #include <span>
 #include <stdexcept>
-#include <string_view>
 
 extern "C" {
 #include <public/event_channel.h>
@@ -22,7 +21,9 @@ std::uint32_t load(const std::uint8_t* page, unsigned at) {
     std::memcpy(&word, page + at, 4);
     return word;
 }
-void store(std::uint8_t* page, unsigned at, std::uint32_t word) { std::memcpy(page + at, &word, 4); }
+void store(std::uint8_t* page, unsigned at, std::uint32_t word) {
+    std::memcpy(page + at, &word, 4);
+}
 
 class Model {
   public:
@@ -37,7 +38,8 @@ class Model {
         log_ = &log;
         check(world_.attach(options_.ring_bytes) == 0, "attach");
         check(world_.start(CASM_MODE_RECORD, options_.digest_interval, options_.disable) == 0, "start");
-        const unsigned stop_at = options_.stop_early ? static_cast<unsigned>(1 + outside_.below(options_.steps)) : ~0u;
+        const unsigned stop_at =
+            options_.stop_early ? static_cast<unsigned>(1 + outside_.below(options_.steps)) : ~0u;
         run(stop_at);
         return outcome();
     }
@@ -121,15 +123,18 @@ class Model {
         std::uint32_t cons = load(standin, layout.up.cons);
         const std::uint32_t prod = load(standin, layout.up.prod);
         for (; cons != prod; ++cons)
-            if (page == CASM_PAGE_CONSOLE && !replaying_) console_ += static_cast<char>(standin[layout.up.data + (cons & (layout.up.size_bytes - 1u))]);
+            if (page == CASM_PAGE_CONSOLE && !replaying_)
+                console_ += static_cast<char>(standin[layout.up.data + (cons & (layout.up.size_bytes - 1u))]);
         store(standin, layout.up.cons, cons);
         // Produces something.
         std::uint32_t in = load(standin, layout.down.prod);
         const std::uint32_t room = layout.down.size_bytes - (in - load(standin, layout.down.cons));
         for (auto n = outside_.below(room + 1u); n != 0; --n)
-            standin[layout.down.data + (in++ & (layout.down.size_bytes - 1u))] = static_cast<std::uint8_t>(outside_.word());
+            standin[layout.down.data + (in++ & (layout.down.size_bytes - 1u))] =
+                static_cast<std::uint8_t>(outside_.word());
         store(standin, layout.down.prod, in);
-        if (layout.word[0] != 0 && outside_.one_in(10)) store(standin, layout.word[outside_.below(3)], static_cast<std::uint32_t>(outside_.word()));
+        if (layout.word[0] != 0 && outside_.one_in(10))
+            store(standin, layout.word[outside_.below(3)], static_cast<std::uint32_t>(outside_.word()));
         signal(port);
     }
 
@@ -177,10 +182,12 @@ class Model {
 
     // One synchronous entry, with all it does inside Xen.
     void entry() {
-        std::uint64_t* words = reinterpret_cast<std::uint64_t*>(world_.frame(static_cast<unsigned>(3 + choose(8))));
+        std::uint64_t* words =
+            reinterpret_cast<std::uint64_t*>(world_.frame(static_cast<unsigned>(3 + choose(8))));
         shim.regs.rip = World::va(1) + choose(4096);
         shim.regs.rsp = state_;
-        shim.regs.rflags = 0x202 | (outside_.one_in(2) ? X86_EFLAGS_RF : 0); // how Xen was entered: must not count
+        shim.regs.rflags =
+            0x202 | (outside_.one_in(2) ? X86_EFLAGS_RF : 0);  // how Xen was entered: must not count
         switch (choose(12)) {
             case 0:  // the clock
             case 1: {
@@ -200,7 +207,8 @@ class Model {
                 break;
             }
             case 3: {
-                cpuid_leaf leaf = {static_cast<std::uint32_t>(outside_.word()), 1, 2, static_cast<std::uint32_t>(outside_.word())};
+                cpuid_leaf leaf = {static_cast<std::uint32_t>(outside_.word()), 1, 2,
+                                   static_cast<std::uint32_t>(outside_.word())};
                 casm_log_cpuid(static_cast<std::uint32_t>(choose(20)), &leaf);
                 casm_count_entry(CASM_ENTRY_FORCED_CPUID, 0);
                 saw(leaf.a);
@@ -213,7 +221,8 @@ class Model {
                 saw(hypercall(17, choose(9), [&] {
                     std::vector<std::uint8_t> out(outside_.one_in(2) ? size : size / 2);
                     for (auto& byte : out) byte = static_cast<std::uint8_t>(outside_.word());
-                    return copy_to_guest_pv(reinterpret_cast<void*>(at), out.data(), static_cast<unsigned>(out.size())) != 0
+                    return copy_to_guest_pv(reinterpret_cast<void*>(at), out.data(),
+                                            static_cast<unsigned>(out.size())) != 0
                                ? static_cast<unsigned long>(-EFAULT)
                                : outside_.word();
                 }));
@@ -269,7 +278,8 @@ class Model {
     }
     void consume(std::uint8_t* page, const casm_half& half) {
         std::uint32_t cons = load(page, half.cons);
-        for (const std::uint32_t prod = load(page, half.prod); cons != prod; ++cons) saw(page[half.data + (cons & (half.size_bytes - 1u))]);
+        for (const std::uint32_t prod = load(page, half.prod); cons != prod; ++cons)
+            saw(page[half.data + (cons & (half.size_bytes - 1u))]);
         store(page, half.cons, cons);
     }
 
@@ -281,7 +291,8 @@ class Model {
             check(!shim.irqs_on, "interrupts are on in the exit path");
             shim.irqs_on = true;
             switch (what) {
-                case CASM_EXIT_SKIP: return true;
+                case CASM_EXIT_SKIP:
+                    return true;
                 case CASM_EXIT_DELIVER: {
                     vcpu_info_t& info = *world_.cpu().vcpu_info;
                     if (info.evtchn_upcall_pending != 0 && info.evtchn_upcall_mask == 0) {
@@ -298,7 +309,8 @@ class Model {
                     world_.guest();
                     if (over()) return false;
                     continue;
-                default: check(false, "an unknown exit");
+                default:
+                    check(false, "an unknown exit");
             }
         }
         check(false, "an exit that never ends");
@@ -325,15 +337,18 @@ class Model {
         outcome.guest_state = state_;
         outcome.memory = CASM_HASH_SEED;
         for (unsigned pfn = 0; pfn < 16; ++pfn)
-            outcome.memory = casm_mix(outcome.memory, casm_page_hash(reinterpret_cast<std::uint64_t*>(world_.frame(pfn))));
-        outcome.memory = casm_mix(outcome.memory, casm_page_hash(reinterpret_cast<std::uint64_t*>(world_.dom().shared_info)));
+            outcome.memory =
+                casm_mix(outcome.memory, casm_page_hash(reinterpret_cast<std::uint64_t*>(world_.frame(pfn))));
+        outcome.memory = casm_mix(outcome.memory,
+                                  casm_page_hash(reinterpret_cast<std::uint64_t*>(world_.dom().shared_info)));
         outcome.status = world_.status();
+        outcome.printed = printed_;
         outcome.console = console_;
         outcome.upcalls = upcalls_;
         outcome.stray_exits = stray_exits_;
         outcome.events_dropped = events_dropped_;
-        check(shim.crashes == 0 && shim.locks_held == 0 && shim.evtchn_locks_held == 0, "a crash or a lock left");
-        check(std::string_view(printed_).starts_with(console_), "the console got something else than was printed");
+        check(shim.crashes == 0 && shim.locks_held == 0 && shim.evtchn_locks_held == 0,
+              "a crash or a lock left");
         return outcome;
     }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// A model of a guest and of its surroundings: the guest does random synchronous entries, decided by nothing but what it has
-// seen so far; the surroundings raise events, move ring data, interrupt it and are slow with the rings, decided by a seed of
-// their own. Recorded under one surrounding and replayed under another, the guest must see the same.
+// A model of a guest and of its surroundings: the guest does random synchronous entries, decided by nothing
+// but what it has seen so far; the surroundings raise events, move ring data, interrupt it and are slow with
+// the rings, decided by a seed of their own. Recorded under one surrounding and replayed under another, the
+// guest must see the same.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +20,8 @@ struct Outcome {
     std::uint64_t guest_state = 0;  // hash of everything the guest has seen and done, in order
     std::uint64_t memory = 0;       // hash of its frames and shared_info
     casm_status status{};
-    std::string console;            // printed, as dom0 got it
+    std::string printed;  // by the guest
+    std::string console;  // what dom0 got of it: the beginning, or all
     unsigned upcalls = 0, stray_exits = 0, events_dropped = 0;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The hypervisor files of CASMotion, for C++. Standard headers first: what they declare must not get C linkage.
+// The hypervisor files of CASMotion, for C++. Standard headers first: what they declare must not get C
+// linkage.
 #pragma once
 
 #include <cerrno>
@@ -11,9 +12,8 @@
 #include <cstring>
 
 extern "C" {
-#include "shim.h"
-
 #include "private.h"
+#include "shim.h"
 
 // The parser of casm_pool= and the check at start-up, as Xen registers them.
 extern int (*const shim_param_parse_casm_pool)(const char*);

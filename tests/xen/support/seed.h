@@ -28,6 +28,6 @@ class Random {
 }  // namespace casmotion::test
 
 // Shown by every failure in the scope.
-#define CASMOTION_TRACE_SEED(seed) \
+#define CASMOTION_TRACE_SEED(seed)                                                                   \
     SCOPED_TRACE("repeat with CASMOTION_TEST_SEED=" + std::to_string(casmotion::test::base_seed()) + \
                  ", case seed " + std::to_string(seed))

@@ -90,12 +90,14 @@ World::World(Options options) : options_(std::move(options)), ports_(kPorts) {
     }
 }
 
-World::~World() { destroy(); }
+World::~World() {
+    destroy();
+}
 
 void World::destroy() {
     if (destroyed_) return;
     destroyed_ = true;
-    shim.on_wmb = shim.on_rmb = nullptr; // their context is gone
+    shim.on_wmb = shim.on_rmb = nullptr;  // their context is gone
     shim.set_pending = nullptr;
     dom0();
     domain_.is_dying = 1;
@@ -125,8 +127,8 @@ long World::attach(std::uint64_t log_bytes, std::uint64_t feed_bytes) {
     return domctl(op);
 }
 
-long World::start(casm_mode mode, std::uint64_t digest_interval, std::uint32_t disable, std::uint32_t check_bits,
-                  std::uint32_t flags) {
+long World::start(casm_mode mode, std::uint64_t digest_interval, std::uint32_t disable,
+                  std::uint32_t check_bits, std::uint32_t flags) {
     casm_domctl op{};
     op.op = CASM_OP_start;
     op.u.start.mode = mode;
@@ -174,7 +176,9 @@ bool World::signal(unsigned port) {
     return queued;
 }
 
-std::vector<unsigned> World::take_pending() { return std::exchange(pending_ports(), {}); }
+std::vector<unsigned> World::take_pending() {
+    return std::exchange(pending_ports(), {});
+}
 
 std::vector<std::uint8_t> RingEnd::consume(std::uint64_t max) {
     casm_ring& ring = header();

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// One recordable domain on the shim, built as the toolstack would: created in the recording cpupool, populated from the pool,
-// console and xenstore pages granted. Dom0 is a second vCPU that is `running` unless guest() says otherwise.
+// One recordable domain on the shim, built as the toolstack would: created in the recording cpupool,
+// populated from the pool, console and xenstore pages granted. Dom0 is a second vCPU that is `running` unless
+// guest() says otherwise.
 #pragma once
 
 #include <cstdint>
@@ -56,7 +57,8 @@ class World {
     std::uint8_t* xenstore() { return frame(options_.frames - 1); }
     static std::uint64_t va(unsigned pfn) { return SHIM_GUEST_VA + std::uint64_t{pfn} * PAGE_SIZE; }
 
-    // A signal from outside the domain, as evtchn_port_set_pending() makes it; false: it went the ordinary way.
+    // A signal from outside the domain, as evtchn_port_set_pending() makes it; false: it went the ordinary
+    // way.
     bool signal(unsigned port);
 
     // The ports that became pending since the last call, in order.
@@ -66,7 +68,6 @@ class World {
     void destroy();
 
   private:
-
     Options options_;
     domain domain_{}, dom0_{};
     vcpu vcpu_{}, dom0_vcpu_{};

@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Canaries: deliberately broken variants of the hypervisor files, each of which a test must reject.
+
+usage: mutants.py CASM_FOLDER WORLD_LIBRARY HYPERVISOR_LIBRARY LINKER OBJECT... -- COMPILER FLAG...
+
+Each variant is one file with one replacement, compiled as the others were and linked before the library that holds the
+original. A replacement whose text is not there any more is a failure too: the table must follow the code.
+"""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+# name, file, from, to, test that must fail
+MUTANTS = [
+    ("the bridge up writes the index before the data", "bridge.c",
+     "unsigned int n = ring_used(h, prod, known);\n\n        for ( i = 0; i < n; i++ )\n        {\n            unsigned int at = h->data + ((prod",
+     "unsigned int n = ring_used(h, prod, known);\n        store(b->standin, h->prod, prod);\n        for ( i = 0; i < n; i++ )\n        {\n            unsigned int at = h->data + ((prod",
+     "bridge"),
+    ("the bridge up has no barrier", "bridge.c", "        smp_wmb();\n", "", "bridge"),
+    ("the bridge down has no barrier", "bridge.c", "    smp_rmb();\n", "", "bridge"),
+    ("the bridge down writes the index before the data", "bridge.c",
+     "        if ( n )\n        {\n            memcpy(",
+     "        store(b->guest, h->prod, prod);\n        if ( n )\n        {\n            memcpy(", "bridge"),
+    ("the bridge believes any index", "bridge.c", "n > h->size_bytes ? h->size_bytes : n;", "n;", "bridge"),
+    ("the bridge forgets a changed consumer index", "bridge.c",
+     "store(b->guest, b->layout->up.cons, cons);", ";", "bridge"),
+    ("words are echoed", "bridge.c", "            b->twin[i] = val;\n            store(b->guest, at, val);",
+     "            store(b->guest, at, val);", "bridge"),
+    ("the digest has no frame numbers", "digest.c", "casm_mix(casm_mix(h, mfn), casm_page_hash(p))",
+     "casm_mix(h, casm_page_hash(p))", "digest"),
+    ("the page hash leaves a word out", "digest.c", "d = lane(d, p[i + 7]);", "", "digest"),
+    ("the digest covers stand-ins", "digest.c",
+     "if ( page_get_owner(pg) != d || !casm_pool_guest_frame(mfn) )\n            continue;",
+     "if ( page_get_owner(pg) != d )\n            continue;", "digest"),
+    ("a full ring does not stop the vCPU", "stream.c", "    vcpu_pause_nosync(v);\n    set_bit(0, &c->stalled);\n",
+     "    set_bit(0, &c->stalled);\n", "stream"),
+    ("the second look at a full ring is missing", "stream.c",
+     "if ( both_room(c) && test_and_clear_bit(0, &c->stalled) )", "if ( 0 )", "stream"),
+    ("a record overwrites what nobody has read", "stream.c", "if ( unlikely(s->pos + size - s->other > s->mask + 1) )",
+     "if ( 0 )", "stream"),
+    ("a mad consumer is believed", "stream.c", "if ( s->pos - cons <= size )", "if ( 1 )", "stream"),
+    ("padding keeps old bytes", "stream.c", "            *slot(s, s->pos + (len & ~7u)) = 0;\n", "            ;\n", "stream"),
+    ("words are not compared", "stream.c", "(cmp & CASM_CMP_WORDS) && lw[i] != w[i]", "0", "stream"),
+    ("kinds are not compared", "stream.c", "((cmp & CASM_CMP_KIND) && log.kind != rec->kind) ||", "", "stream"),
+    ("blob lengths are not checked", "stream.c", "(!log.check || log.check > CASM_BLOB_MAX_BYTES)", "0", "stream"),
+    ("ring records are not checked", "bridge-glue.c",
+     "next.aux >= PAGE_SIZE || next.aux + next.check > PAGE_SIZE )", "0 )", "entry"),
+    ("events are applied at any exit", "entry.c", "    if ( !c->sync )\n        return CASM_EXIT_SKIP;\n", "", "entry"),
+    ("the flag of a counted exit stays", "entry.c", "    c->sync = false;\n\n    return CASM_EXIT_DELIVER;",
+     "    return CASM_EXIT_DELIVER;", "entry"),
+    ("RF enters the hash", "entry.c", "(r->rflags & ~(uint64_t)X86_EFLAGS_RF)", "(r->rflags)", "entry"),
+    ("events before ring data", "queue.c", "    n = take_ports(c, ports);\n    casm_bridges_down(c);\n",
+     "    n = take_ports(c, ports);\n", "entry"),
+    ("a notification that the guest left out is lost", "queue.c", "    up = casm_bridges_up(c);", "    up = false;", "entry"),
+    ("signals from outside reach a replay", "queue.c", "if ( c->replaying || chn->port", "if ( chn->port", "entry"),
+    ("a sleeping vCPU is not woken", "queue.c", "    vcpu_unblock(v);\n", "", "entry"),
+    ("too many ports at an exit", "queue.c", "while ( n < CASM_DRAIN_PORTS &&", "while ( n < CASM_DRAIN_PORTS - 1 &&", "entry"),
+    ("XENMEM_memory_map is executed in a replay", "hypercall.c", "    case XENMEM_memory_map:\n", "", "hypercall"),
+    ("the tap stays open", "hypercall.c",
+     "    if ( !this_cpu(casm_tapping) )\n        return;\n    this_cpu(casm_tapping) = false;",
+     "    if ( !this_cpu(casm_tapping) )\n        return;", "hypercall"),
+    ("a replay ignores memory outputs that fault", "hypercall.c",
+     "if ( copy_to_guest_pv((void __user *)va, buf, out.check) )",
+     "if ( copy_to_guest_pv((void __user *)va, buf, out.check) && 0 )", "hypercall"),
+    ("the TSC is not rounded", "values.c", "*val = quanta << CASM_TSC_QUANTUM_BITS;",
+     "if ( c->mode == CASM_MODE_REPLAY ) *val = quanta << CASM_TSC_QUANTUM_BITS;", "values"),
+    ("the fast path steps over TF", "values.c", "         (regs->rflags & X86_EFLAGS_TF) ||\n", "", "values"),
+    ("any MSR will do", "values.c", "CASM_CMP_KIND | CASM_CMP_AUX);\n\n    return rc;", "CASM_CMP_KIND);\n\n    return rc;",
+     "values"),
+    ("dom0 may write a recorded guest", "pool.c", "return rw && casm_pool_guest_frame(mfn) &&",
+     "return 0 && rw && casm_pool_guest_frame(mfn) &&", "pool"),
+    ("the guest may map stand-ins", "pool.c", "return !casm_pool_guest_frame(mfn);", "return false;", "pool"),
+    ("frames come back dirty", "pool.c", "        clear_domain_page(page_to_mfn(&pg[i]));\n", "", "pool"),
+    ("hypercalls are preempted by softirqs of one run", "entry.c", "return ++c->trip_checks >= CASM_TRIP_CHECKS",
+     "return (rdtsc() & 64) || ++c->trip_checks >= CASM_TRIP_CHECKS", "entry"),
+]
+
+
+def run(program: Path) -> tuple[bool, str]:
+    """Whether the tests pass, and how they ended."""
+    try:
+        result = subprocess.run([str(program), "--gtest_brief=1"], capture_output=True, timeout=60, check=False)
+        return result.returncode == 0, f"status {result.returncode}"
+    except subprocess.TimeoutExpired:
+        return False, "no end"
+
+
+def main() -> int:
+    split = sys.argv.index("--")
+    casm, world, hypervisor = (Path(argument) for argument in sys.argv[1:4])
+    linker, objects = sys.argv[4], sys.argv[5:split]
+    compiler = [word for word in sys.argv[split + 1:] if word]
+    flags = [word for word in compiler[1:] if word.startswith("-fsanitize")]
+    problems = []
+    with tempfile.TemporaryDirectory() as folder:
+        program, built = Path(folder) / "mutant", Path(folder) / "mutant.o"
+
+        def link(test: str, *mutant: str):
+            test_object = next(path for path in objects if f"xen_{test}_test" in path)
+            subprocess.run([linker, *flags, test_object, *mutant, str(world), str(hypervisor), "-lgtest_main", "-lgtest",
+                            "-lpthread", "-o", str(program)], check=True)
+
+        # Without a mutant they pass: a rejection means something.
+        for test in sorted({mutant[-1] for mutant in MUTANTS}):
+            link(test)
+            passed, how = run(program)
+            if not passed:
+                problems.append(f"{test}_test fails without a mutant ({how})")
+        for name, file, old, new, test in MUTANTS:
+            source = (casm / file).read_text(encoding="utf-8")
+            if source.count(old) != 1:
+                problems.append(f"{name}: its text is {source.count(old)} times in {file}: the table must follow the code")
+                continue
+            mutant = Path(folder) / file
+            mutant.write_text(source.replace(old, new), encoding="utf-8")
+            subprocess.run([*compiler, "-w", "-I", str(casm), "-c", str(mutant), "-o", str(built)], check=True)
+            link(test, str(built))
+            survived, how = run(program)
+            print(f"{'SURVIVED' if survived else 'rejected'}: {name} ({test}_test, {how})", flush=True)
+            if survived:
+                problems.append(f"survived: {name}")
+    print(f"{len(MUTANTS)} mutants, {len(problems)} problems")
+    print("\n".join(problems))
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
