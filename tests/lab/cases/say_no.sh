@@ -4,8 +4,8 @@
 # the report names its class.
 . /lab-lib.sh
 
-probe_config /tmp/probe.cfg "rounds=12"
-casmotion -q record /tmp/probe.cfg -o /tmp/log --digest-interval 50 || fail "record"
+probe_config /tmp/probe.cfg "rounds=30"
+casmotion -q record /tmp/probe.cfg -o /tmp/log --digest-interval 100 || fail "record"
 casmotion -q replay /tmp/log --console-to /dev/null >/dev/null || fail "the log itself does not replay"
 casmotion events /tmp/log >/tmp/events
 failures=0
@@ -20,9 +20,10 @@ same_states() { [ "$1" = outmem.duplicate ]; }
 
 # How far behind the record the report may be. An input shows in the registers at the next entry (of whose hash 8 bits are
 # logged: three entries let one mutant in 2^24 pass); one that goes into memory, when it is read, or in the next digest.
+# That a digest is missing shows when it is overdue.
 limit_of() { # class record -> record
     case $1 in
-        outmem | evtchn | ring) awk -v from="$2" '$1 > from && ($3 == "digest" || $3 == "end") { print $1; exit }' /tmp/events ;;
+        outmem | evtchn | ring | digest) awk -v from="$2" '$1 > from && ($3 == "digest" || $3 == "end") { print $1; exit }' /tmp/events ;;
         *) awk -v from="$2" '$1 >= from { last = $1 } $1 > from && $3 == "entry" && ++n == 3 { exit } END { print last }' \
             /tmp/events ;;
     esac
@@ -129,7 +130,7 @@ echo "== a hook that is switched off"
 printf '%-7s %-8s %-30s %-30s %s\n' class recorded "verify" "replay: the evidence" "replay: the first difference"
 for class in entry tsc msr cpuid result outmem evtchn ring init digest end; do
     rm -rf /tmp/off /tmp/off.incomplete
-    casmotion -q record /tmp/probe.cfg -o /tmp/off --digest-interval 50 --disable-class $class 2>/tmp/error
+    casmotion -q record /tmp/probe.cfg -o /tmp/off --digest-interval 100 --disable-class $class 2>/tmp/error
     recorded=$?
     log=/tmp/off
     [ -d $log ] || log=/tmp/off.incomplete
