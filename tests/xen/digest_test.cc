@@ -39,6 +39,20 @@ TEST(PageHash, EverySingleBitCounts) {
     }
 }
 
+TEST(PageHash, NoTwoSingleFlipsAreTheSame) {
+    const std::uint64_t seed = base_seed();
+    CASMOTION_TRACE_SEED(seed);
+    Random random(seed);
+    Words page;
+    for (auto& word : page) word = random.word();
+    std::set<std::uint64_t> hashes = {casm_page_hash(page.data())};
+    for (unsigned bit = 0; bit < 32768; ++bit) {
+        page[bit / 64] ^= std::uint64_t{1} << (bit % 64);
+        ASSERT_TRUE(hashes.insert(casm_page_hash(page.data())).second) << "bit " << bit;
+        page[bit / 64] ^= std::uint64_t{1} << (bit % 64);
+    }
+}
+
 TEST(PageHash, PlaceOfAWordCounts) {
     std::set<std::uint64_t> hashes;
     for (unsigned i = 0; i < 512; ++i) {

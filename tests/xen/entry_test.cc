@@ -392,6 +392,35 @@ TEST_F(ReplayExits, RingRecordsOutOfRangeDiverge) {
     }
 }
 
+// Dom0 changes the header of a record between its check and its use.
+TEST_F(ReplayExits, AHeaderIsReadOnce) {
+    world.destroy();
+    for (unsigned moment = 0; moment < 8; ++moment) {
+        for (const casm_rec& evil : {casm_rec{CASM_CLS_RING, 0, 0xffff, 8}, casm_rec{CASM_CLS_RING, 0, 8, 1u << 28},
+                                     casm_rec{CASM_CLS_RING, 200, 8, 8}}) {
+            World fresh;
+            casm_domain& c = fresh.casm();
+            ASSERT_EQ(fresh.attach(CASM_RING_MIN_BYTES, CASM_RING_MIN_BYTES), 0);
+            ASSERT_EQ(casm_bridges_init(&c), 0);
+            c.mode = CASM_MODE_REPLAY;
+            fresh.guest();
+            RingEnd(c.feed).produce(record_bytes({CASM_CLS_RING, 0, 0, 8}, {}, std::vector<std::uint8_t>(8, 1)));
+            struct {
+                casm_stream* feed;
+                unsigned left;
+                casm_rec evil;
+            } context{&c.feed, moment, evil};
+            shim.ctx = &context;
+            shim.on_rmb = [](void* ctx) {  // after each look at the producer's index
+                auto& seen = *static_cast<decltype(context)*>(ctx);
+                if (seen.left-- == 0) std::memcpy(seen.feed->data, &seen.evil, 8);
+            };
+            casm_inject_logged(&c);
+            EXPECT_TRUE(c.mode == CASM_MODE_DIVERGED || fresh.console()[8] == 1) << moment;
+        }
+    }
+}
+
 TEST_F(ReplayExits, TheEndOfTheFeedEndsTheReplay) {
     replay({entry()});
     count();

@@ -334,6 +334,26 @@ static void map_grant_table(void)
         see(map(page_of(GRANT_PAGES + i), frames[i]));
 }
 
+/* Who am I, and who else is there? The answers must not depend on the id that the domain happens to have. */
+static void ask_for_ids(void)
+{
+    domid_t id;
+
+    for ( id = 0; id < 64; id++ )
+    {
+        struct evtchn_alloc_unbound port = { .dom = id };
+        struct gnttab_query_size size = { .dom = id };
+        struct mmuext_op flush = { .cmd = MMUEXT_TLB_FLUSH_LOCAL };
+        struct xen_memory_reservation none = { .domid = id };
+
+        see(HYPERCALL(__HYPERVISOR_event_channel_op, EVTCHNOP_alloc_unbound, &port, 0));
+        see(HYPERCALL(__HYPERVISOR_grant_table_op, GNTTABOP_query_size, &size, 1));
+        see(size.status);
+        see(HYPERCALL(__HYPERVISOR_memory_op, XENMEM_populate_physmap, &none, 0));
+        see(hypercall(__HYPERVISOR_mmuext_op, (unsigned long)&flush, 1, 0, id, mix));
+    }
+}
+
 void hostile(uint64_t seed, uint64_t steps, unsigned int rarity)
 {
     struct sched_poll poll = { .timeout = 0 };
@@ -341,6 +361,7 @@ void hostile(uint64_t seed, uint64_t steps, unsigned int rarity)
     rare = rarity;
     state = (seed + 1) * 0x9e3779b97f4a7c15ull;
     map_grant_table();
+    ask_for_ids();
     for ( ; steps; steps-- )
     {
         switch ( below(16) )

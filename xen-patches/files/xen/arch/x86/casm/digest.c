@@ -19,10 +19,14 @@ bool casm_page_is_zero(const uint64_t *p)
     return true;
 }
 
+/*
+ * As a round of xxHash64. The word is multiplied before the rotation and the sum after it: with one multiplication alone, some
+ * bit of a word (63) would land on one bit of the next word of the lane (30), and flipping both would go unnoticed.
+ */
 static inline uint64_t lane(uint64_t l, uint64_t x)
 {
-    l = (l ^ x) * CASM_HASH_MULT;
-    return (l << 31) | (l >> 33);
+    l += x * 0xc2b2ae3d27d4eb4full;
+    return ((l << 31) | (l >> 33)) * CASM_HASH_MULT;
 }
 
 uint64_t casm_page_hash(const uint64_t *p)

@@ -18,7 +18,7 @@ static inline uint64_t casm_mix(uint64_t h, uint64_t x)
 /* True if the 4096 bytes at @page are zero. One instruction per 8 bytes. */
 bool casm_page_is_zero(const uint64_t *page);
 
-/* Hash of 4096 bytes: four lanes, three instructions per 8 bytes. */
+/* Hash of 4096 bytes: four lanes, four instructions per 8 bytes. */
 uint64_t casm_page_hash(const uint64_t *page);
 
 #endif /* CASM_DIGEST_H */

@@ -16,8 +16,8 @@
 #include "private.h"
 
 /*
- * Runs once per entry, so it counts: a multiplication per register, and a fold every three, which is what keeps a difference in
- * the top bits from staying there.
+ * Runs once per entry, so it counts: a multiplication per register, and a fold every three that carries high bits down. What it
+ * cannot see: two neighbours of one MIX3() that differ in bit 63 and nothing else. The memory digests would.
  */
 static uint64_t regs_hash(uint64_t h, const struct cpu_user_regs *r, const struct vcpu *v)
 {

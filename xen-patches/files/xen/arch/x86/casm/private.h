@@ -57,6 +57,8 @@ struct casm_domain {
     unsigned int tapped;        /* OUTMEM records of this call */
 
     struct casm_stream log, feed;
+    struct casm_rec peeked;     /* header at feed position peeked_at - 1, read once: dom0 could change it under our checks */
+    uint64_t peeked_at;
     unsigned long stalled;      /* bit 0: vCPU paused, waiting for a ring */
 
     spinlock_t lock;            /* protects the queue; irq-safe, innermost */

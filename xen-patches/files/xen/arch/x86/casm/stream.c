@@ -141,9 +141,14 @@ bool casm_peek(struct casm_domain *c, struct casm_rec *rec)
 {
     if ( c->mode != CASM_MODE_REPLAY )
         return false;
-    if ( available(&c->feed) < 8 )
-        return false;
-    *rec = as_rec(*slot(&c->feed, c->feed.pos));
+    if ( c->peeked_at != c->feed.pos + 1 )
+    {
+        if ( available(&c->feed) < 8 )
+            return false;
+        c->peeked = as_rec(read_atomic(slot(&c->feed, c->feed.pos)));
+        c->peeked_at = c->feed.pos + 1;
+    }
+    *rec = c->peeked;
 
     return true;
 }
