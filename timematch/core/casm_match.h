@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Replay: stopping at a time point of a log, exactly there, with a counter whose overflow interrupts come late.
+ *
+ *     if ( casm_match_begin(m, &target, &limits) )  the log is malformed: say which record
+ *     at the exit at which the point became the next one (BEGIN), and at each that follows:
+ *         act = casm_match_next(m, &obs);
+ *         OVERFLOW act.value   program the counter, resume
+ *         BREAK act.value      instruction breakpoint there, resume (with RF if act.flags says so, or from a hit)
+ *         SINGLE               TF, resume
+ *         DELIVER              inject
+ *         FAIL                 diverged; act.why, act.mismatch
+ *     a synchronous entry before DELIVER: diverged (the recording was interrupted before it).
+ *
+ * Canonical point (b, from). While more than margin + rearm_min branches are missing: OVERFLOW, margin early. Then a
+ * breakpoint at `from`: a conditional branch, so each hit that completes makes the count grow by one. At `from` with b-1
+ * branches: one SINGLE, and the boundary after it is the point: RIP, RCX, RSP and the hash are compared.
+ *   Exact: the boundary is found by the count alone, the registers are only compared. It is never passed as long as the
+ *   overflow interrupt is late by less than limits.margin_branches; else the result is FAIL(OVERSHOT), never a wrong DELIVER.
+ *   Bound: hits <= margin_branches + rearm_min (plus one per asynchronous exit at `from` if the caller ignores
+ *   CASM_TM_FLAG_RF); SINGLEs <= 1 + asynchronous exits between arming TF and its trap. However often RIP, or `from`,
+ *   runs otherwise.
+ *
+ * Point by state (b, RIP, registers). The same approach, then a breakpoint at RIP; the first hit with b branches and equal
+ * RCX, RSP and hash is the point. BEGIN, or an interrupt, may already be there.
+ *   Never passed if the overflow's lateness is less than the margin. With b branches, a hit with other registers goes on;
+ *   with b+1, FAIL(OVERSHOT).
+ *   Bound: the number of times that the execution runs RIP in the last margin + rearm_min branches. That is NOT bounded by
+ *   the margin: a stretch without conditional branches may run RIP any number of times. max_hits ends it with
+ *   FAIL(TOO_MANY_HITS).
+ *   Not injective: if the recorded stretch came twice to the same registers, with other memory the second time, and the
+ *   recording stopped at the second, this stops at the first. Nothing seen here can tell. What notices is a comparison of
+ *   memory: the digest check records of the log after the point, or the register checks of entries that come to depend on
+ *   that memory. Canonical points do not have this weakness.
+ *
+ * Targets come from a log file, which nobody vouches for: begin checks them, and casm_match_next is defined, and ends after
+ * max_hits, for any sequence of observations.
+ *
+ * What differs when a canonical point does not match is not always told apart: WHY_COUNTER and only that is proof of a faulty
+ * counter. MISMATCH and OVERSHOT may be the guest's divergence, a counter fault, or a forged log.
+ */
+#ifndef CASM_MATCH_H
+#define CASM_MATCH_H
+
+#include "casm_tm.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define CASM_MATCH_MARGIN_DEFAULT       256u
+#define CASM_MATCH_REARM_MIN_DEFAULT    16u
+#define CASM_MATCH_OVERFLOW_MAX_DEFAULT 0x7fffffffu /* what every counter can be programmed to, sign-extended from bit 31 */
+#define CASM_MATCH_MAX_HITS_DEFAULT     (1u << 22)
+
+struct casm_match_limits {
+    uint32_t margin_branches; /* more than the worst lateness of the overflow interrupt; 1 or more */
+    uint32_t rearm_min;       /* no OVERFLOW for a distance of so many branches or fewer: break at once; 0 is allowed */
+    uint32_t overflow_max;    /* longest distance that the counter can be programmed to; 1 or more */
+    uint32_t max_hits;        /* breakpoint hits per point after which to give up; 1 or more */
+};
+
+struct casm_match {
+    struct casm_tm_point target; /* as given to begin */
+    /* Statistics of this point. */
+    uint32_t hits;               /* BREAKPOINT observations */
+    uint32_t steps;              /* SINGLE actions given */
+    uint32_t overflows;          /* OVERFLOW actions given (a rearming after another interrupt counts too) */
+    uint32_t interrupts;         /* INTERRUPT observations */
+    uint64_t worst_late_branches;/* most branches by which an interrupt came after the programmed one: its lateness */
+    /* Private. */
+    struct casm_match_limits limits;
+    uint64_t last_branches;      /* at the previous observation */
+    uint64_t programmed;         /* the count at which the overflow is due */
+    uint8_t state;
+    uint8_t armed;               /* enum casm_tm_what of the last action */
+    uint8_t passing;             /* the last action resumed at the breakpoint's address, past the breakpoint */
+};
+
+/* The default limits. */
+void casm_match_default_limits(struct casm_match_limits *limits);
+
+/*
+ * Begins to look for target. limits NULL: the defaults. Result: CASM_TM_OK, or CASM_TM_WHY_BAD_KIND, _BAD_BRANCHES,
+ * _BAD_ADDRESS or _BAD_LIMITS; then casm_match_next answers FAIL(WHY_ENDED). Both arguments are copied.
+ */
+int casm_match_begin(struct casm_match *m, const struct casm_tm_point *target, const struct casm_match_limits *limits);
+
+/*
+ * One exit that is not a synchronous entry. Every answer says in full what to arm; OVERFLOW may come again with another
+ * distance, also when the interrupt was not the counter's.
+ */
+struct casm_tm_act casm_match_next(struct casm_match *m, const struct casm_tm_obs *obs);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* CASM_MATCH_H */
