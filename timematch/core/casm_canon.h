@@ -27,7 +27,9 @@
  *    instruction, PUSHF, POPF or IRET, it must not run under TF unawares: for the first three BREAK lies behind both.
  *  - A boundary directly after an instruction that loads SS, or an IRET (which may set RF), can be one at which a breakpoint
  *    does not hit. The first boundary seen after stepping such an instruction is therefore never a point, and the
- *    instruction at it never becomes `from`: the next branch is taken.
+ *    instruction at it never becomes `from`: the next branch is taken. The same holds for the boundary at which the machine
+ *    begins (what ran before is not known).
+ *  - A point that casm_match_begin would refuse (RIP in Xen's part: the guest is about to fault) is not made.
  *  - A point is made only from exactly one retired branch over exactly one step. The count and the instruction must agree:
  *    growth over an instruction that is known not to be a conditional branch makes no point and is counted in `suspects`,
  *    as is a Jcc that does not count.
@@ -61,9 +63,8 @@ struct casm_canon {
     uint64_t last_branches;
     uint8_t state;
     uint8_t last_cls;            /* class of the instruction that the last action ran */
-    uint8_t armed;               /* enum casm_tm_what of the last action */
-    uint8_t shadow;              /* the present boundary is the first after an instruction that loads SS, or an IRET */
-    uint8_t rerun;               /* the present boundary's instruction was in a shadow when it was stepped */
+    uint8_t armed;               /* enum casm_tm_what of the last action; RUN before the first */
+    uint8_t shadow;              /* a breakpoint may not have hit at the boundary from which the last action went on */
 };
 
 /*

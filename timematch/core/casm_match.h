@@ -33,8 +33,12 @@
  *   memory: the digest check records of the log after the point, or the register checks of entries that come to depend on
  *   that memory. Canonical points do not have this weakness.
  *
- * Targets come from a log file, which nobody vouches for: begin checks them, and casm_match_next is defined, and ends after
- * max_hits, for any sequence of observations.
+ * Targets come from a log file, which nobody vouches for: begin checks them, and casm_match_next is defined for any sequence
+ * of observations and gives at most max_hits + 1 answers to breakpoint hits before DELIVER or FAIL.
+ *
+ * What the caller must see to: after a hit RF stays set until the instruction has run (an exit in between that is not
+ * reported here keeps it in its frame). A second hit at `from` with an unchanged count and no other observation in between
+ * is taken as proof that no conditional branch is there (NO_BRANCH).
  *
  * What differs when a canonical point does not match is not always told apart: WHY_COUNTER and only that is proof of a faulty
  * counter. MISMATCH and OVERSHOT may be the guest's divergence, a counter fault, or a forged log.
@@ -74,7 +78,7 @@ struct casm_match {
     uint64_t programmed;         /* the count at which the overflow is due */
     uint8_t state;
     uint8_t armed;               /* enum casm_tm_what of the last action */
-    uint8_t passing;             /* the last action resumed at the breakpoint's address, past the breakpoint */
+    uint8_t passing;             /* the last action resumed from a hit, past the breakpoint */
 };
 
 /* The default limits. */

@@ -67,7 +67,7 @@ struct casm_tm_obs {
 
 /* What to do now. */
 enum casm_tm_what {
-    CASM_TM_RUN = 0,      /* nothing armed (a machine that was not begun) */
+    CASM_TM_RUN = 0,      /* nothing armed; never an answer */
     CASM_TM_OVERFLOW = 1, /* `value`: interrupt after that many further branches (1 or more) */
     CASM_TM_BREAK = 2,    /* `value`: instruction breakpoint at that address */
     CASM_TM_SINGLE = 3,   /* set TF for the instruction at RIP */
@@ -87,7 +87,7 @@ enum casm_tm_why {
      */
     CASM_TM_WHY_COUNTER = 5,
     CASM_TM_WHY_NO_POINT = 6,      /* recording: no boundary here that a replay could find; try again at a later exit */
-    CASM_TM_WHY_ENDED = 7,         /* called again after DELIVER or FAIL, or never begun */
+    CASM_TM_WHY_ENDED = 7,         /* called again after DELIVER or FAIL, or never begun (zeroed memory) */
     /* Results of casm_match_begin and casm_canon_begin. */
     CASM_TM_WHY_BAD_KIND = 8,
     CASM_TM_WHY_BAD_BRANCHES = 9,  /* canonical with 0 branches, or a count of 2^63 or more */
