@@ -12,7 +12,7 @@
 #include <stdint.h>
 #endif
 
-#define CASM_ABI_VERSION 1u
+#define CASM_ABI_VERSION 2u
 
 /* Number of our domctl; its payload (struct casm_domctl) lies in xen_domctl.u.pad (128 bytes). */
 #define XEN_DOMCTL_casm 1100
@@ -57,6 +57,12 @@ enum casm_end_reason {
     CASM_END_DIVERGED = 5,  /* replay only, never in a log */
 };
 
+enum casm_apoint_kind {
+    CASM_APOINT_CANONICAL = 1, /* the boundary right after the b-th conditional branch since the entry: unique by its count */
+    CASM_APOINT_BY_STATE = 2,  /* no conditional branch for long: the first boundary with this count, RIP and registers */
+};
+#define CASM_BRANCHES_INTERVAL 64u /* entries between BRANCHES records; a power of two */
+
 /*
  * Ring record: an 8-byte header, then payload words, then a blob padded with zeros to 8 bytes. Which words a class has
  * is in the taxonomy; a class with a BLOB field keeps the blob's length in 'check'.
@@ -99,6 +105,8 @@ struct casm_ring {
 #define CASM_RING_MIN_BYTES (64u << 10)
 #define CASM_RING_MAX_BYTES (64u << 20)
 
+#define CASM_MARGIN_BRANCHES 256u
+
 enum casm_mode {
     CASM_MODE_OFF = 0,      /* not a domain of the recording pool */
     CASM_MODE_IDLE = 1,     /* recordable; nothing is logged */
@@ -121,6 +129,22 @@ enum casm_op {
 };
 
 #define CASM_START_ACCOUNT 1u /* measure cycles per cause (casm_status.cycles) */
+#define CASM_START_COUNTER 2u /* use the branch counter: A-points and BRANCHES records. Without: -ENODEV at the first A-point */
+
+/* The counter of conditional branches in CPL3 on this host. */
+enum casm_counter {
+    CASM_COUNTER_ABSENT = 0,
+    CASM_COUNTER_AMD = 1,      /* EX_RET_COND in a legacy (K7) counter */
+    CASM_COUNTER_AMD_CORE = 2, /* the same in a core counter (PERFCTR_CORE) */
+    CASM_COUNTER_INTEL = 3,    /* BR_INST_RETIRED.CONDITIONAL in an architectural counter */
+};
+enum casm_counter_why {
+    CASM_COUNTER_READY = 0,
+    CASM_COUNTER_NO_EVENT = 1, /* no counter, or a processor family of which we know no such event */
+    CASM_COUNTER_WATCHDOG = 2, /* Xen's NMI watchdog uses it (boot option watchdog) */
+    CASM_COUNTER_VPMU = 3,     /* guests have it (boot option vpmu) */
+    CASM_COUNTER_IN_USE = 4,   /* a profiler has it */
+};
 
 struct casm_domctl {
     uint32_t op;  /* IN enum casm_op */
@@ -134,6 +158,8 @@ struct casm_domctl {
             uint64_t guest_frames_max; /* biggest guest, in frames of 4 KiB */
             int32_t user_domid;      /* domain that has the pool now, -1: free */
             uint32_t hook_switches;  /* bits of start.disable that this build knows */
+            uint32_t counter;        /* enum casm_counter: what the processor has */
+            uint32_t counter_why;    /* enum casm_counter_why: may it be used? */
         } host;
         struct { int32_t cpupool; uint32_t _pad; } pool;
         struct { uint64_t log_bytes, feed_bytes; } attach; /* data sizes, powers of two; feed 0 when recording */
@@ -143,6 +169,10 @@ struct casm_domctl {
             uint64_t digest_interval;  /* entries between memory digests, 0: only start and end */
             uint32_t disable;          /* debug switch: bit n set = class n is not logged (record only) */
             uint32_t check_bits;       /* top bits of the running registers hash in an ENTRY's check, 0 to 16 */
+            uint64_t max_delay_ns;     /* record: an effect that waited this long for an entry gets an A-point */
+            uint32_t margin_branches;  /* replay: overflow interrupts come at most this late; 0: CASM_MARGIN_BRANCHES */
+            uint32_t dense_every;      /* record, debug: an A-point at every n-th instruction boundary of the range; 0: off */
+            uint64_t dense_first, dense_last; /* guest addresses, inclusive */
         } start;
         struct { uint64_t addr; uint64_t size_bytes; } status;
         struct { uint64_t addr; uint64_t first, count; } frames; /* count u64 at addr, from frame first of the pool; 0: none, or zeros */
@@ -171,6 +201,16 @@ struct casm_divergence {
     uint64_t regs[18];         /* rax rbx rcx rdx rsi rdi rbp rsp r8..r15 rip rflags, of the replay */
 };
 
+/* What A-points cost. One step or hit is one trip through Xen. */
+struct casm_apoint_stats {
+    uint64_t canonical, by_state;   /* points, by enum casm_apoint_kind */
+    uint64_t steps, hits;           /* single steps, breakpoint hits */
+    uint64_t overflows;             /* counter overflow interrupts that were asked for (replay) */
+    uint64_t steps_max;             /* steps and hits of the worst point */
+    uint64_t late_max_branches;     /* worst lateness of an overflow interrupt */
+    uint64_t steps_count[8];        /* points that took <= 1, 4, 16, 64, 256, 1024, 4096 steps and hits, more */
+};
+
 struct casm_status {
     uint32_t abi;
     uint32_t mode;          /* enum casm_mode */
@@ -189,6 +229,8 @@ struct casm_status {
     uint64_t delay_count[8];/* effects that waited < 10 us, 100 us, 1 ms, 10 ms, 100 ms, 1 s, 10 s, longer */
     uint64_t spurious_faults; /* page faults that a re-walk explained away: must stay 0 */
     uint64_t tsc_khz;       /* frequency of the guest's TSC */
+    uint64_t branches;      /* conditional branches in CPL3 since the start; 0 without a counter */
+    struct casm_apoint_stats apoints;
     struct casm_divergence divergence;
 };
 
@@ -201,6 +243,6 @@ CASM_ABI_ASSERT(sizeof(struct casm_rec) == 8, casm_rec_size);
 CASM_ABI_ASSERT(sizeof(struct casm_ring) == 200, casm_ring_size);
 CASM_ABI_ASSERT(sizeof(struct casm_domctl) <= 128, casm_domctl_size);
 CASM_ABI_ASSERT(sizeof(struct casm_divergence) == 232, casm_divergence_size);
-CASM_ABI_ASSERT(sizeof(struct casm_status) == 704, casm_status_size);
+CASM_ABI_ASSERT(sizeof(struct casm_status) == 832, casm_status_size);
 
 #endif /* CASM_ABI_H */

@@ -105,6 +105,8 @@ Result<std::string> serialize(const Manifest& m) {
     options->set_digest_interval(m.options.digest_interval);
     options->set_check_bits(m.options.check_bits);
     options->set_disabled_classes(m.options.disabled_classes);
+    options->set_counter(m.options.counter);
+    options->set_max_delay_ns(m.options.max_delay_ns);
     out.set_created_unix_s(m.created_unix_s);
     out.set_tool_version(m.tool_version);
     return to_bytes(out);
@@ -145,10 +147,14 @@ Result<Manifest> parse_manifest(std::string_view payload) {
     m.tsc_khz = in.tsc_khz();
     m.options = {.digest_interval = in.options().digest_interval(),
                  .check_bits = in.options().check_bits(),
-                 .disabled_classes = in.options().disabled_classes()};
+                 .disabled_classes = in.options().disabled_classes(),
+                 .counter = in.options().counter(),
+                 .max_delay_ns = in.options().max_delay_ns()};
     if (m.options.check_bits > 16)
         return log_invalid("manifest: check_bits is " + std::to_string(m.options.check_bits) +
                            ", must be 0 to 16");
+    if (counter_name(m.options.counter).empty())
+        return log_invalid("manifest: counter is " + std::to_string(m.options.counter) + ", must be 0 to 3");
     m.created_unix_s = in.created_unix_s();
     m.tool_version = in.tool_version();
     return m;

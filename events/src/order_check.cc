@@ -114,6 +114,41 @@ std::optional<OrderFault> OrderCheck::effect(const Record& record) {
     return kGood;
 }
 
+// A place between two entries. Counts since the entry go up; a point named by state may have the count of the one before it.
+std::optional<OrderFault> OrderCheck::apoint(const Record& record) {
+    if (!options_.counter) return fault("apoint in a recording without a branch counter");
+    effects_.clear();
+    if (auto bad = effect(record)) return bad;
+    const std::uint64_t least = apoint_branches_ + (record.kind == CASM_APOINT_CANONICAL ? 1 : 0);
+    if (record.w[0] < least)
+        return fault("apoint goes backwards", "at least " + std::to_string(least) + " branches since the entry",
+                     std::to_string(record.w[0]));
+    apoint_branches_ = record.w[0];
+    const unsigned bits = options_.check_bits;
+    if (bits != 0) last_check_ = static_cast<std::uint16_t>(record.w[2] >> (64 - bits));
+    return kGood;
+}
+
+bool OrderCheck::branches_due() const {
+    return options_.counter && ordinal_ != 0 && ordinal_ % CASM_BRANCHES_INTERVAL == 0 && !branches_seen_ &&
+           (options_.disabled_classes & (1u << CASM_CLS_BRANCHES)) == 0;
+}
+
+std::optional<OrderFault> OrderCheck::branches(const Record& record, std::uint8_t before) {
+    if (!options_.counter) return fault("branches in a recording without a branch counter");
+    if (before != CASM_CLS_ENTRY || ordinal_ % CASM_BRANCHES_INTERVAL != 0)
+        return fault("branches anywhere but right behind each " + std::to_string(CASM_BRANCHES_INTERVAL) + "th entry");
+    if (record.w[0] < branches_)
+        return fault("branches goes backwards", "at least " + std::to_string(branches_), std::to_string(record.w[0]));
+    if (record.w[0] < branches_ + apoint_branches_sum_)
+        return fault("branches counts less than the apoints since the last one",
+                     "at least " + std::to_string(branches_ + apoint_branches_sum_), std::to_string(record.w[0]));
+    branches_ = record.w[0];
+    apoint_branches_sum_ = 0;
+    branches_seen_ = true;
+    return kGood;
+}
+
 // A digest that is due is taken at the next exit, a few entries later at most.
 std::optional<OrderFault> OrderCheck::periodic_digest_due() const {
     if (options_.digest_interval == 0 || (options_.disabled_classes & (1u << CASM_CLS_DIGEST)) != 0) return kGood;
@@ -200,6 +235,10 @@ std::optional<OrderFault> OrderCheck::next(const Record& record) {
     switch (static_cast<casm_class>(record.cls)) {
         case CASM_CLS_ENTRY:
             effects_.clear();
+            if (branches_due()) return fault("branches is missing", "branches", "entry " + describe(record));
+            apoint_branches_sum_ += apoint_branches_;
+            apoint_branches_ = 0;
+            branches_seen_ = false;
             if (auto late = periodic_digest_due()) return late;
             return entry(record);
         case CASM_CLS_TSC:
@@ -218,6 +257,10 @@ std::optional<OrderFault> OrderCheck::next(const Record& record) {
             return digest(record);
         case CASM_CLS_END:
             return end(record);
+        case CASM_CLS_APOINT:
+            return apoint(record);
+        case CASM_CLS_BRANCHES:
+            return branches(record, before);
         case CASM_CLS_CONSOLE:
             return fault("a record of class console is never stored in a log");
     }

@@ -36,6 +36,9 @@ class OrderCheck {
     [[nodiscard]] std::optional<OrderFault> value(const Record& record);
     [[nodiscard]] std::optional<OrderFault> call_output(const Record& record);
     [[nodiscard]] std::optional<OrderFault> effect(const Record& record);
+    [[nodiscard]] std::optional<OrderFault> apoint(const Record& record);
+    [[nodiscard]] std::optional<OrderFault> branches(const Record& record, std::uint8_t before);
+    [[nodiscard]] bool branches_due() const;
     [[nodiscard]] std::optional<OrderFault> periodic_digest_due() const;
     [[nodiscard]] std::optional<OrderFault> digest(const Record& record);
     [[nodiscard]] std::optional<OrderFault> end(const Record& record);
@@ -43,7 +46,7 @@ class OrderCheck {
     RecordingOptions options_;
     std::uint64_t records_ = 0;
     std::uint64_t ordinal_ = 0;     // ENTRY records so far
-    std::uint16_t last_check_ = 0;  // of the last ENTRY
+    std::uint16_t last_check_ = 0;  // of the last ENTRY or APOINT
     std::uint64_t last_tsc_ = 0;
     std::uint64_t last_periodic_ = 0;           // ordinal of the last periodic digest, or 0
     std::uint8_t before_ = 0;                   // class of the record before; 0: none
@@ -55,7 +58,11 @@ class OrderCheck {
     std::uint8_t last_result_ = 0;  // hypercall number
     bool open_call_ = false;        // OUTMEM without its RESULT yet
 
-    // Where the effects since the last ENTRY went: (class, page or 0, port or offset). One exit of Xen applies them all.
+    // Conditional branches: at the last BRANCHES; at the last APOINT, since its entry; of whole entries since the last BRANCHES.
+    std::uint64_t branches_ = 0, apoint_branches_ = 0, apoint_branches_sum_ = 0;
+    bool branches_seen_ = false;  // since the last ENTRY
+
+    // Where the effects since the last ENTRY or APOINT went: (class, page or 0, port or offset). One exit of Xen applies them all.
     std::vector<std::tuple<std::uint8_t, std::uint8_t, std::uint32_t>> effects_;
 };
 

@@ -107,6 +107,8 @@ std::string_view value_name(const Record& record, const FieldInfo& field) {
             if (field.place == Place::kAux && record.kind == CASM_END_SHUTDOWN)
                 return shutdown_code_name(number);
             return {};
+        case CASM_CLS_APOINT:
+            return field.place == Place::kKind ? apoint_kind_name(number) : std::string_view();
         case CASM_CLS_TSC:
         case CASM_CLS_MSR:
         case CASM_CLS_CPUID:
@@ -114,6 +116,7 @@ std::string_view value_name(const Record& record, const FieldInfo& field) {
         case CASM_CLS_EVTCHN:
         case CASM_CLS_INIT:
         case CASM_CLS_CONSOLE:
+        case CASM_CLS_BRANCHES:
             return {};
     }
     return {};

@@ -127,6 +127,27 @@ Result<std::size_t> decode_ring(std::span<const std::byte> bytes, Record& record
     return size_bytes;
 }
 
+namespace {
+
+// The blob of an APOINT: address of the branch that retired last, RCX, RSP.
+constexpr std::size_t kApointStateBytes = 3 * sizeof(std::uint64_t);
+
+Status check_apoint(const Record& record) {
+    if (apoint_kind_name(record.kind).empty())
+        return out_of_range(record, "kind", record.kind, "1 (canonical) or 2 (by state)");
+    if (record.blob.size() != kApointStateBytes)
+        return {Category::kRefuted, "apoint.state has " + std::to_string(record.blob.size()) + " bytes, must be " +
+                                        std::to_string(kApointStateBytes)};
+    const bool branch = std::any_of(record.blob.begin(), record.blob.begin() + 8, [](std::uint8_t b) { return b != 0; });
+    if (record.kind == CASM_APOINT_CANONICAL && (record.w[0] == 0 || !branch))
+        return {Category::kRefuted, "a canonical apoint needs a branch: branches and the branch's address must not be 0"};
+    if (record.kind == CASM_APOINT_BY_STATE && branch)
+        return {Category::kRefuted, "an apoint named by state has no branch: its address must be 0"};
+    return {};
+}
+
+}  // namespace
+
 Status check_fields(const Record& record) {
     const auto cls = static_cast<casm_class>(record.cls);
     switch (cls) {
@@ -164,12 +185,15 @@ Status check_fields(const Record& record) {
                                                 " bytes, must be " +
                                                 std::to_string(CASM_CLASSES_MAX * sizeof(std::uint64_t))};
             return {};
+        case CASM_CLS_APOINT:
+            return check_apoint(record);
         case CASM_CLS_TSC:
         case CASM_CLS_MSR:
         case CASM_CLS_CPUID:
         case CASM_CLS_RESULT:
         case CASM_CLS_OUTMEM:
         case CASM_CLS_CONSOLE:
+        case CASM_CLS_BRANCHES:
             return {};
     }
     return {Category::kRefuted, "class " + std::to_string(record.cls) + " does not exist"};

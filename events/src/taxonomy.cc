@@ -18,6 +18,8 @@ std::string_view name_of(Timing timing) {
             return "async";
         case Timing::kCheck:
             return "check";
+        case Timing::kPoint:
+            return "point";
         case Timing::kMeta:
             return "meta";
         case Timing::kReport:
@@ -92,6 +94,18 @@ std::string_view bridge_page_name(std::uint32_t page) {
     static constexpr std::string_view kNames[] = {"console", "xenstore"};
     static_assert(std::size(kNames) == CASM_PAGE_XENSTORE + 1);
     return at(kNames, page);
+}
+
+std::string_view apoint_kind_name(std::uint32_t kind) {
+    static constexpr std::string_view kNames[] = {"", "canonical", "by state"};
+    static_assert(std::size(kNames) == CASM_APOINT_BY_STATE + 1);
+    return at(kNames, kind);
+}
+
+std::string_view counter_name(std::uint32_t counter) {
+    static constexpr std::string_view kNames[] = {"none", "AMD", "AMD core", "Intel"};
+    static_assert(std::size(kNames) == CASM_COUNTER_INTEL + 1);
+    return at(kNames, counter);
 }
 
 std::string_view digest_when_name(std::uint32_t when) {

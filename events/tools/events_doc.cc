@@ -18,6 +18,8 @@ std::string_view meaning_of(Timing timing) {
             return "effect from outside, applied at the injection point behind the `entry` record before it";
         case Timing::kCheck:
             return "no input: replay computes it again and compares";
+        case Timing::kPoint:
+            return "names the injection point of the asynchronous records behind it, when that is not the exit of an entry";
         case Timing::kMeta:
             return "frame of the log";
         case Timing::kReport:
@@ -63,7 +65,7 @@ int main() {
                   << " |\n";
     std::cout << "\nTiming:\n\n";
     for (const Timing timing :
-         {Timing::kSync, Timing::kAsync, Timing::kCheck, Timing::kMeta, Timing::kReport})
+         {Timing::kSync, Timing::kAsync, Timing::kCheck, Timing::kPoint, Timing::kMeta, Timing::kReport})
         std::cout << "- **" << name_of(timing) << "**: " << meaning_of(timing) << ".\n";
     std::cout << "\nPlaces of fields: `kind` (8 bits), `check` (16) and `aux` (32) are words of the record's "
                  "header; `w0` to "
@@ -85,6 +87,7 @@ int main() {
     std::cout << "\n## Values\n";
     print_values("entry.kind", entry_kind_name, 0, 255);
     print_values("ring.page", bridge_page_name, 0, 255);
+    print_values("apoint.kind", apoint_kind_name, 0, 255);
     print_values("digest.when", digest_when_name, 0, 255);
     print_values("end.reason", end_reason_name, 1, CASM_END_DIVERGED - 1);
     print_values("end.code (shutdown)", shutdown_code_name, 0, 255);

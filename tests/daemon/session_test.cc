@@ -567,7 +567,7 @@ TEST_F(DoctorTest, NamesWhatIsMissing) {
     xen_.host_info_error = ENOSYS;
     EXPECT_EQ(health_of("patches"), Health::kBad);
     xen_.host_info_error = 0;
-    xen_.info.abi = 2;
+    xen_.info.abi = CASM_ABI_VERSION + 1;
     EXPECT_EQ(health_of("interface"), Health::kBad);
     xen_.info.abi = CASM_ABI_VERSION;
     xen_.info.pool_frames = 0;

@@ -17,7 +17,7 @@
 
 namespace casmotion {
 
-enum class Timing : std::uint8_t { kSync, kAsync, kCheck, kMeta, kReport };
+enum class Timing : std::uint8_t { kSync, kAsync, kCheck, kPoint, kMeta, kReport };
 enum class Place : std::uint8_t { kKind, kCheck, kAux, kW0, kW1, kW2, kBlob };
 enum class Role : std::uint8_t { kValue, kKey, kCompare };
 enum class Encoding : std::uint8_t { kPlain, kDelta, kFixed16, kBytes };
@@ -46,7 +46,7 @@ struct Words;
 template <>
 struct Words<Timing> {
     static constexpr Timing SYNC = Timing::kSync, ASYNC = Timing::kAsync, CHECK = Timing::kCheck,
-                            META = Timing::kMeta, REPORT = Timing::kReport;
+                            POINT = Timing::kPoint, META = Timing::kMeta, REPORT = Timing::kReport;
 };
 template <>
 struct Words<Place> {
@@ -179,6 +179,8 @@ inline constexpr auto kLayouts = [] {
 // Names of the values of the small enumerations that records carry; empty for a value that has none.
 [[nodiscard]] std::string_view entry_kind_name(std::uint32_t kind);    // "hypercall", "exception", ...
 [[nodiscard]] std::string_view bridge_page_name(std::uint32_t page);   // "console", "xenstore"
+[[nodiscard]] std::string_view apoint_kind_name(std::uint32_t kind);   // "canonical", "by state"
+[[nodiscard]] std::string_view counter_name(std::uint32_t counter);    // "none", "AMD", "AMD core", "Intel"
 [[nodiscard]] std::string_view digest_when_name(std::uint32_t when);   // "start", "periodic", "end", "stop"
 [[nodiscard]] std::string_view end_reason_name(std::uint32_t reason);  // "shutdown", "crashed", ...
 [[nodiscard]] std::string_view shutdown_code_name(

@@ -69,6 +69,22 @@ class Builder {
              .kind = static_cast<std::uint8_t>(kind),
              .check = static_cast<std::uint16_t>(check),
              .aux = detail});
+        branches_ += window_ + uniform(random_, 0, 1000);
+        window_ = 0;
+        if (options_.counter != CASM_COUNTER_ABSENT && ordinal_ % CASM_BRANCHES_INTERVAL == 0)
+            put({.cls = CASM_CLS_BRANCHES, .w = {branches_, 0, 0}});
+    }
+
+    void apoint() {
+        const bool canonical = uniform(random_, 0, 3) != 0;
+        hash_ = (hash_ ^ random_()) * 0x9e3779b97f4a7c15u;
+        window_ += canonical ? uniform(random_, 1, 100000) : uniform(random_, 0, 2);
+        std::vector<std::uint8_t> state = random_blob(random_, 24);
+        std::fill_n(state.begin(), 8, canonical ? std::uint8_t{0x40} : std::uint8_t{0});
+        put({.cls = CASM_CLS_APOINT,
+             .kind = static_cast<std::uint8_t>(canonical ? CASM_APOINT_CANONICAL : CASM_APOINT_BY_STATE),
+             .w = {window_, random_() >> 17, hash_},
+             .blob = std::move(state)});
     }
 
     void digest(casm_digest_when when) {
@@ -138,6 +154,7 @@ class Builder {
                  .aux = static_cast<std::uint32_t>(uniform(random_, 0, 4096 - bytes)),
                  .blob = random_blob(random_, bytes)});
         }
+        if (options_.counter != CASM_COUNTER_ABSENT && uniform(random_, 0, 29) == 0) apoint();
         if (uniform(random_, 0, 9) == 0)
             put({.cls = CASM_CLS_EVTCHN, .aux = static_cast<std::uint32_t>(uniform(random_, 1, 20))});
     }
@@ -148,6 +165,7 @@ class Builder {
     std::array<std::uint64_t, CASM_CLASSES_MAX> applied_{};
     std::uint64_t ordinal_ = 0, hash_ = 0x123456789abcdef0u, tsc_ = 1000000;
     std::uint64_t next_digest_ = options_.digest_interval;
+    std::uint64_t branches_ = 0, window_ = 0;  // up to the last entry; since then
 };
 
 }  // namespace
@@ -204,6 +222,8 @@ Manifest synthetic_manifest(const SyntheticOptions& options) {
     m.tsc_khz = 1000000;
     m.options.digest_interval = options.digest_interval;
     m.options.check_bits = options.check_bits;
+    m.options.counter = options.counter;
+    m.options.max_delay_ns = 100000;
     m.created_unix_s = 1795000000;
     m.tool_version = "casmotion test";
     return m;

@@ -26,6 +26,7 @@ struct SyntheticOptions {
     std::uint64_t entries = 1000;
     std::uint64_t digest_interval = 64;
     std::uint32_t check_bits = 16;
+    casm_counter counter = CASM_COUNTER_AMD;  // ABSENT: no APOINT and no BRANCHES records
     std::uint32_t end_reason = CASM_END_SHUTDOWN;
 };
 
