@@ -81,6 +81,8 @@ static struct casm_tm_act run_one(struct casm_canon *c, const struct casm_tm_obs
     {
         /* The trap may come only after the next instruction: that one decides. */
         cls = insn->after_cls;
+        if ( cls == CASM_INSN_IRET || cls == CASM_INSN_UNKNOWN )
+            return fail(c, CASM_TM_WHY_NO_POINT);
         known = insn->length && insn->after_length;
         behind += insn->after_length;
     }

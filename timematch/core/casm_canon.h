@@ -24,7 +24,8 @@
  *  - PUSHF and POPF run without TF: BREAK behind them.
  *  - IRET is stepped and says so (CASM_TM_FLAG_TF_GUEST).
  *  - After MOV SS, POP SS and LSS the CPU may or may not trap before the next instruction. If that one is a REP string
- *    instruction, PUSHF, POPF or IRET, it must not run under TF unawares: for the first three BREAK lies behind both.
+ *    instruction, PUSHF or POPF, it must not run under TF unawares: BREAK lies behind both. If it is an IRET, or is not
+ *    known, there is no safe way: FAIL(WHY_NO_POINT).
  *  - A boundary directly after an instruction that loads SS, or an IRET (which may set RF), can be one at which a breakpoint
  *    does not hit. The first boundary seen after stepping such an instruction is therefore never a point, and the
  *    instruction at it never becomes `from`: the next branch is taken. The same holds for the boundary at which the machine

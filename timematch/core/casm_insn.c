@@ -152,7 +152,7 @@ static uint8_t classify(const uint8_t *bytes, unsigned int n, unsigned int bits,
 
 void casm_insn_classify(struct casm_insn *insn, const uint8_t *bytes, unsigned int n, unsigned int bits)
 {
-    unsigned int rest;
+    unsigned int at, rest;
 
     insn->cls = CASM_INSN_UNKNOWN;
     insn->length = 0;
@@ -163,9 +163,23 @@ void casm_insn_classify(struct casm_insn *insn, const uint8_t *bytes, unsigned i
     if ( n > CASM_INSN_FETCH_BYTES )
         n = CASM_INSN_FETCH_BYTES;
     insn->cls = classify(bytes, n < CASM_INSN_MAX_BYTES ? n : CASM_INSN_MAX_BYTES, bits, &insn->length);
-    if ( insn->cls != CASM_INSN_LOAD_SS || !insn->length || insn->length >= n )
+    if ( insn->cls != CASM_INSN_LOAD_SS )
         return;
-    rest = n - insn->length;
-    insn->after_cls = classify(bytes + insn->length, rest < CASM_INSN_MAX_BYTES ? rest : CASM_INSN_MAX_BYTES, bits,
-                               &insn->after_length);
+
+    for ( at = insn->length; insn->length && at < n; at += insn->after_length )
+    {
+        rest = n - at;
+        insn->length = (uint8_t)at;
+        insn->after_cls = classify(bytes + at, rest < CASM_INSN_MAX_BYTES ? rest : CASM_INSN_MAX_BYTES, bits,
+                                   &insn->after_length);
+        if ( insn->after_cls != CASM_INSN_LOAD_SS )
+            return;
+        if ( !insn->after_length )
+            insn->length = 0; /* the run's end is not known */
+    }
+    /* The bytes end with the run. */
+    if ( insn->length )
+        insn->length = (uint8_t)at;
+    insn->after_cls = CASM_INSN_UNKNOWN;
+    insn->after_length = 0;
 }

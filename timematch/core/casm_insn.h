@@ -34,8 +34,12 @@ enum casm_insn_class {
 
 struct casm_insn {
     uint8_t cls;          /* enum casm_insn_class */
-    uint8_t length;       /* bytes, for REP_STRING, PUSHF, POPF, IRET and LOAD_SS; 0: not told */
-    uint8_t after_cls;    /* LOAD_SS: class of the instruction behind it; else UNKNOWN */
+    /*
+     * Bytes, for REP_STRING, PUSHF, POPF, IRET and LOAD_SS; 0: not told. LOAD_SS: of the whole run, if further instructions
+     * that load SS lie directly behind (whether a CPU inhibits the boundary after the second one too is not defined).
+     */
+    uint8_t length;
+    uint8_t after_cls;    /* LOAD_SS: class of the instruction behind the run, never LOAD_SS; else UNKNOWN */
     uint8_t after_length; /* LOAD_SS: its length, under the rule of `length`; else 0 */
 };
 

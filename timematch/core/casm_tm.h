@@ -110,7 +110,7 @@ enum casm_tm_why {
 #define CASM_TM_FLAG_RF       1u
 /*
  * With SINGLE (recording): the instruction is an IRET within CPL3. It replaces TF by the guest's own; the trap comes all the
- * same (TF counts as it was before the instruction). Take the TF in the frame at the next exit as the guest's, not ours.
+ * same (TF counts as it was before the instruction). At the STEP that follows, TF in the frame is the guest's, not ours.
  */
 #define CASM_TM_FLAG_TF_GUEST 2u
 

@@ -16,11 +16,11 @@ struct BranchCount {
     auto operator<=>(const BranchCount&) const = default;
 };
 
-/// Where in an execution: after the ordinal-th synchronous entry, `branches` conditional branches later. Ordered as time is:
-/// by the ordinal first. (n, 0) is the S-point at the exit of entry n.
+/// Where in an execution: after the ordinal-th synchronous entry, `branches` conditional branches later.
+/// Ordered as time is: by the ordinal first. (n, 0) is the S-point at the exit of entry n.
 ///
-/// The order is total, and it is that of the points' names: two points by state of one stretch (see timematch/README.md)
-/// have equal TimePoints, and their order is that of the log.
+/// The order is total, and it is that of the points' names: two points by state of one stretch (see
+/// timematch/README.md) have equal TimePoints, and their order is that of the log.
 struct TimePoint {
     SyncOrdinal ordinal;
     BranchCount branches;
