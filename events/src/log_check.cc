@@ -7,9 +7,9 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "casmotion/order_check.h"
 #include "casmotion/ring_codec.h"
 #include "casmotion/taxonomy.h"
-#include "order_check.h"
 
 namespace casmotion {
 
@@ -124,7 +124,7 @@ std::string_view name_of(Verdict verdict) {
     std::abort();
 }
 
-LogReport check_log(LogReader& reader) {
+LogReport check_log(LogReader& reader, const RecordObserver& observe) {
     LogReport report;
     report.log = reader.name();
     CheckResult integrity = held("integrity", "", "all checksums, counts and content digests are right");
@@ -143,11 +143,14 @@ LogReport check_log(LogReader& reader) {
         read = more.status();
         if (!read.ok() || !*more) break;
         ++logged[record.cls];
+        if (observe) observe(record, {index}, {ordinal});
         if (const Status status = check_fields(record); !status.ok())
             refute(fields, &record, index, ordinal, status.message());
         if (order.verdict == Verdict::kHolds)
-            if (const auto bad = order_check.next(record))
+            if (const auto bad = order_check.next(record)) {
                 refute(order, &record, index, ordinal, bad->reason, bad->expected, bad->actual);
+                order.condition = name_of(bad->condition);
+            }
         if (record.cls == CASM_CLS_END) {
             applied = applied_of(record);
             end_record = index;
@@ -174,8 +177,10 @@ LogReport check_log(LogReader& reader) {
         cannot_tell(fields, unread);
         cannot_tell(order, unread);
     } else if (order.verdict == Verdict::kHolds) {
-        if (const auto bad = order_check.finish())
+        if (const auto bad = order_check.finish()) {
             refute(order, nullptr, report.records, report.ordinals, bad->reason, bad->expected, bad->actual);
+            order.condition = name_of(bad->condition);
+        }
     }
 
     for (std::size_t cls = 0; cls < logged.size(); ++cls) {

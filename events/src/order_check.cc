@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "order_check.h"
+#include "casmotion/order_check.h"
 
 #include <algorithm>
 #include <cinttypes>
 #include <cstdio>
 
+#include "casmotion/entry_outputs.h"
 #include "casmotion/taxonomy.h"
 
 namespace casmotion {
 
 namespace {
 
-constexpr std::uint32_t kMulticall = 13;      // __HYPERVISOR_multicall
 constexpr std::uint64_t kEntriesPerTripMax = 64;  // far above what one trip through Xen can count
-constexpr std::uint32_t kFastRdtsc = 0x0f31;  // detail of an ENTRY from the RDTSC fast path: exactly one TSC
 constexpr std::optional<OrderFault> kGood = std::nullopt;
 
 std::string hex(std::uint64_t value) {
@@ -27,7 +26,18 @@ std::string describe(const Record& entry) {
 }
 
 OrderFault fault(std::string reason, std::string expected = {}, std::string actual = {}) {
-    return {std::move(reason), std::move(expected), std::move(actual)};
+    return {Condition::kC5, std::move(reason), std::move(expected), std::move(actual)};
+}
+
+// Says which condition a fault found by the rules of one group contradicts.
+std::optional<OrderFault> against(Condition condition, std::optional<OrderFault> fault) {
+    if (fault) fault->condition = condition;
+    return fault;
+}
+
+std::string count_of(const OutputRange& range) {
+    if (range.least == range.most) return std::to_string(range.least);
+    return std::to_string(range.least) + " to " + std::to_string(range.most);
 }
 
 }  // namespace
@@ -53,42 +63,54 @@ std::optional<OrderFault> OrderCheck::call_output(const Record& record) {
         return fault("a hypercall's output and an instruction's output in one entry");
     open_call_ = record.cls == CASM_CLS_OUTMEM;
     if (record.cls == CASM_CLS_RESULT) {
+        if (results_of_hypercall(record.kind).most == 0)
+            return fault("result of a hypercall that is never answered from the log", "another hypercall",
+                         std::string(hypercall_name(record.kind)) + " (" + std::to_string(record.kind) + ")");
         ++results_;
         last_result_ = record.kind;
     }
     return kGood;
 }
 
+std::optional<OrderFault> OrderCheck::hypercall(const Record& record) const {
+    if (open_call_) return fault("memory outputs of a hypercall without its result");
+    if (record.aux == kHypercallMulticall) return kGood;
+    const OutputRange results = outputs_of_entry(record.kind, record.aux).results;
+    if (!results.has(results_) && results_ > 1)
+        return fault("more than one result of a hypercall that is no multicall", count_of(results),
+                     std::to_string(results_));
+    if (results_ == 1 && last_result_ != record.aux)
+        return fault("result of another hypercall", std::to_string(record.aux), std::to_string(last_result_));
+    if (!results.has(results_))
+        return fault("a hypercall that is always answered from the log has no result", count_of(results) + " result",
+                     "none");
+    return kGood;
+}
+
 std::optional<OrderFault> OrderCheck::entry(const Record& record) {
     const bool values = tsc_ + msr_ + cpuid_ != 0;
-    if (values && record.kind != CASM_ENTRY_PRIVOP && record.kind != CASM_ENTRY_FORCED_CPUID)
-        return fault("the output of an emulated instruction is followed by another entry",
-                     "privop or forced_cpuid", describe(record));
+    const EntryOutputs outputs = outputs_of_entry(record.kind, record.aux);
+    const auto name = [&record] { return std::string(entry_kind_name(record.kind)) + " " + hex(record.aux); };
     switch (record.kind) {
         case CASM_ENTRY_PRIVOP:
-            if (record.aux == kFastRdtsc && (tsc_ != 1 || msr_ + cpuid_ != 0))
-                return fault("a RDTSC without its tsc record, or with other outputs", "1 tsc record",
-                             std::to_string(tsc_) + " tsc, " + std::to_string(msr_ + cpuid_) + " other");
-            break;
         case CASM_ENTRY_FORCED_CPUID:
-            if (cpuid_ != 1 || tsc_ + msr_ != 0)
-                return fault("a forced CPUID without its cpuid record, or with other outputs",
-                             "1 cpuid record",
-                             std::to_string(cpuid_) + " cpuid, " + std::to_string(tsc_ + msr_) + " other");
-            break;
+            if (outputs.tsc.has(tsc_) && outputs.msr.has(msr_) && outputs.cpuid.has(cpuid_)) break;
+            return fault("the outputs before " + name() + " are not those of this instruction",
+                         count_of(outputs.tsc) + " tsc, " + count_of(outputs.msr) + " msr, " +
+                             count_of(outputs.cpuid) + " cpuid",
+                         std::to_string(tsc_) + " tsc, " + std::to_string(msr_) + " msr, " +
+                             std::to_string(cpuid_) + " cpuid");
         case CASM_ENTRY_HYPERCALL:
-            if (open_call_) return fault("memory outputs of a hypercall without its result");
-            if (record.aux != kMulticall && results_ > 1)
-                return fault("more than one result of a hypercall that is no multicall", "1",
-                             std::to_string(results_));
-            if (record.aux != kMulticall && results_ == 1 && last_result_ != (record.aux & 0xff))
-                return fault("result of another hypercall", std::to_string(record.aux),
-                             std::to_string(last_result_));
+            if (values) break;
+            if (auto bad = hypercall(record)) return bad;
             break;
         default:
             break;  // an exception or a mode switch inside a multicall: the outputs belong to the hypercall's
                     // entry
     }
+    if (values && record.kind != CASM_ENTRY_PRIVOP && record.kind != CASM_ENTRY_FORCED_CPUID)
+        return fault("the output of an emulated instruction is followed by another entry",
+                     "privop or forced_cpuid", describe(record));
     if (values || record.kind == CASM_ENTRY_HYPERCALL) {
         tsc_ = msr_ = cpuid_ = results_ = 0;
         open_call_ = false;
@@ -96,6 +118,13 @@ std::optional<OrderFault> OrderCheck::entry(const Record& record) {
     ++ordinal_;
     last_check_ = record.check;
     return kGood;
+}
+
+// The check of an ENTRY has check_bits bits; what lies above them is no hash.
+std::optional<OrderFault> OrderCheck::check_width(const Record& record) const {
+    if (options_.check_bits >= 16 || record.check >> options_.check_bits == 0) return kGood;
+    return fault("an entry's check is wider than the recording's checks",
+                 "less than " + hex(std::uint64_t{1} << options_.check_bits), hex(record.check));
 }
 
 // At an injection point: no output waits for its entry.
@@ -209,58 +238,61 @@ std::optional<OrderFault> OrderCheck::end(const Record& record) {
     return kGood;
 }
 
-std::optional<OrderFault> OrderCheck::next(const Record& record) {
-    const std::uint64_t index = records_++;
-    const std::uint8_t before = before_;
-    before_ = record.cls;
-    if (ended_) return fault("a record after END");
+// A log begins with the initial state.
+std::optional<OrderFault> OrderCheck::first_records(const Record& record, std::uint64_t index) {
     if (index == 0) {
         if (record.cls != CASM_CLS_INIT)
             return fault("the log does not start with INIT", "init", std::string(class_name(record.cls)));
         return kGood;
     }
-    if (index == 1) {
-        if (record.cls != CASM_CLS_DIGEST || record.kind != CASM_DIGEST_START)
-            return fault("INIT is not followed by digest (start)", "digest start",
-                         std::string(class_name(record.cls)));
-        if (record.w[0] != 0)
-            return fault("digest (start) at another ordinal", "0", std::to_string(record.w[0]));
-        return kGood;
-    }
+    if (record.cls != CASM_CLS_DIGEST || record.kind != CASM_DIGEST_START)
+        return fault("INIT is not followed by digest (start)", "digest start", std::string(class_name(record.cls)));
+    if (record.w[0] != 0) return fault("digest (start) at another ordinal", "0", std::to_string(record.w[0]));
+    return kGood;
+}
+
+std::optional<OrderFault> OrderCheck::next(const Record& record) {
+    const std::uint64_t index = records_++;
+    const std::uint8_t before = before_;
+    before_ = record.cls;
+    if (ended_) return fault("a record after END");
+    if (index < 2) return against(Condition::kC1, first_records(record, index));
     if (final_digest_ && record.cls != CASM_CLS_END)
         return fault("digest (end) is not followed by END", "end", std::string(class_name(record.cls)));
     if (before == CASM_CLS_OUTMEM && record.cls == CASM_CLS_ENTRY)
-        return fault("memory outputs of a hypercall without its result", "outmem or result",
-                     "entry " + describe(record));
+        return against(Condition::kC3, fault("memory outputs of a hypercall without its result",
+                                             "outmem or result", "entry " + describe(record)));
     switch (static_cast<casm_class>(record.cls)) {
         case CASM_CLS_ENTRY:
             effects_.clear();
-            if (branches_due()) return fault("branches is missing", "branches", "entry " + describe(record));
+            if (branches_due())
+                return against(Condition::kC6, fault("branches is missing", "branches", "entry " + describe(record)));
             apoint_branches_sum_ += apoint_branches_;
             apoint_branches_ = 0;
             branches_seen_ = false;
-            if (auto late = periodic_digest_due()) return late;
-            return entry(record);
+            if (auto late = periodic_digest_due()) return against(Condition::kC6, std::move(late));
+            if (auto wide = check_width(record)) return against(Condition::kC6, std::move(wide));
+            return against(Condition::kC3, entry(record));
         case CASM_CLS_TSC:
         case CASM_CLS_MSR:
         case CASM_CLS_CPUID:
-            return value(record);
+            return against(Condition::kC3, value(record));
         case CASM_CLS_RESULT:
         case CASM_CLS_OUTMEM:
-            return call_output(record);
+            return against(Condition::kC3, call_output(record));
         case CASM_CLS_EVTCHN:
         case CASM_CLS_RING:
             return effect(record);
         case CASM_CLS_INIT:
-            return fault("a second INIT");
+            return against(Condition::kC1, fault("a second INIT"));
         case CASM_CLS_DIGEST:
-            return digest(record);
+            return against(Condition::kC6, digest(record));
         case CASM_CLS_END:
-            return end(record);
+            return against(Condition::kC6, end(record));
         case CASM_CLS_APOINT:
-            return apoint(record);
+            return against(Condition::kC4, apoint(record));
         case CASM_CLS_BRANCHES:
-            return branches(record, before);
+            return against(Condition::kC6, branches(record, before));
         case CASM_CLS_CONSOLE:
             return fault("a record of class console is never stored in a log");
     }
@@ -268,7 +300,7 @@ std::optional<OrderFault> OrderCheck::next(const Record& record) {
 }
 
 std::optional<OrderFault> OrderCheck::finish() const {
-    if (records_ == 0) return fault("the log has no records");
+    if (records_ == 0) return against(Condition::kC1, fault("the log has no records"));
     if (!ended_) return fault("the log does not end with END", "end", std::string(class_name(before_)));
     return kGood;
 }

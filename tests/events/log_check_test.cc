@@ -317,8 +317,9 @@ TEST(LogCheck, NamesTheRecord) {
     const CheckResult& order = result_of(report, "order");
     EXPECT_EQ(order.record, i - 1);
     EXPECT_EQ(order.cls, "entry");
-    EXPECT_EQ(order.expected, "1 tsc record");
-    EXPECT_EQ(order.actual, "0 tsc, 0 other");
+    EXPECT_EQ(order.expected, "1 tsc, 0 msr, 0 cpuid");
+    EXPECT_EQ(order.actual, "0 tsc, 0 msr, 0 cpuid");
+    EXPECT_EQ(order.condition, "C3");
 }
 
 TEST(LogCheck, PrintsTextAndJson) {

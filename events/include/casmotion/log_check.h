@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,7 +23,7 @@ enum class Verdict : std::uint8_t { kHolds, kRefuted, kCannotTell };
 // The answer of one check. A refuted check names the first record that shows it.
 struct CheckResult {
     std::string check;      // "integrity", "fields", "order", "completeness"
-    std::string condition;  // of architecture.md §5 that it supports: "C3"; may be empty
+    std::string condition;  // that it supports, or, if refuted, that the fault contradicts: "C3"; may be empty
     Verdict verdict = Verdict::kHolds;
     std::optional<std::uint64_t> record;   // index of the record at fault
     std::optional<std::uint64_t> ordinal;  // ENTRY records before it
@@ -49,9 +50,12 @@ struct LogReport {
     [[nodiscard]] Status verdict() const;
 };
 
+// Sees each record that can be read, in order, with its index and the ENTRY records before it.
+using RecordObserver = std::function<void(const Record&, RecordIndex, SyncOrdinal)>;
+
 // Runs all checks on the whole log, from its first record, in one pass. Always returns a report: damage is a
-// refuted check. Moves the reader. Time: that of reading the log.
-[[nodiscard]] LogReport check_log(LogReader& reader);
+// refuted check. Moves the reader. Time: that of reading the log, plus `observe`, which may be empty.
+[[nodiscard]] LogReport check_log(LogReader& reader, const RecordObserver& observe = {});
 
 // One line per check, a table of classes, the verdict. Ends with a newline.
 [[nodiscard]] std::string to_text(const LogReport& report);

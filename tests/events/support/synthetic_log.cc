@@ -215,7 +215,7 @@ Manifest synthetic_manifest(const SyntheticOptions& options) {
              .model = 107,
              .stepping = 1,
              .feature_words = {1, 0xffffffffu, 0},
-             .policy = std::string("\0\1\2", 3)};
+             .policy = std::string(8, '\0')};  // no CPUID rows, no MSRs
     m.xen = {.version = "4.17.5", .build_id = "abcd", .changeset = "none", .command_line = "casm_pool=300M"};
     m.pool_first_mfn = 0x40000;
     m.pool_frames = 76800;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // The order of records that a hypervisor can produce, as a small state machine (docs/log-format.md, "Order of
-// records").
+// records"). These rules are in one place: what prints or explains them asks here.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +10,7 @@
 #include <tuple>
 #include <vector>
 
+#include "casmotion/condition.h"
 #include "casmotion/manifest.h"
 #include "casmotion/record.h"
 
@@ -17,22 +18,27 @@ namespace casmotion {
 
 // Why a record cannot be where it is.
 struct OrderFault {
+    Condition condition = Condition::kC5;  // that the record contradicts
     std::string reason;
     std::string expected, actual;  // may be empty
 };
 
-// Feed all records in order; stop at the first fault.
+// Feed all records in order; stop at the first fault. Copies go on independently. Not thread-safe.
 class OrderCheck {
   public:
     explicit OrderCheck(const RecordingOptions& options) : options_(options) {}
 
+    // The fault that `record` makes obvious, if any. Constant time; `record` is any record, of any class.
     [[nodiscard]] std::optional<OrderFault> next(const Record& record);
 
     // After the last record of a log that was not cut.
     [[nodiscard]] std::optional<OrderFault> finish() const;
 
   private:
+    [[nodiscard]] std::optional<OrderFault> first_records(const Record& record, std::uint64_t index);
     [[nodiscard]] std::optional<OrderFault> entry(const Record& record);
+    [[nodiscard]] std::optional<OrderFault> hypercall(const Record& record) const;
+    [[nodiscard]] std::optional<OrderFault> check_width(const Record& record) const;
     [[nodiscard]] std::optional<OrderFault> value(const Record& record);
     [[nodiscard]] std::optional<OrderFault> call_output(const Record& record);
     [[nodiscard]] std::optional<OrderFault> effect(const Record& record);
