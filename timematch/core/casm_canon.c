@@ -65,6 +65,12 @@ static int casts_shadow(uint8_t cls)
     return cls == CASM_INSN_LOAD_SS || cls == CASM_INSN_IRET;
 }
 
+/* Whether the last action ran a REP string instruction that may have done some of its rounds: no breakpoint hits between them. */
+static int within_rep(const struct casm_canon *c, const struct casm_tm_obs *obs)
+{
+    return c->last_cls == CASM_INSN_REP_STRING && obs->rip == c->last_rip;
+}
+
 /* Whether one instruction of this class can retire as a conditional branch. */
 static int may_branch(uint8_t cls)
 {
@@ -94,6 +100,7 @@ static struct casm_tm_act run_one(struct casm_canon *c, const struct casm_tm_obs
     {
         c->breaks++;
         c->armed = CASM_TM_BREAK;
+        c->breakpoint = behind;
         return action(CASM_TM_BREAK, behind, 0);
     }
     if ( cls == CASM_INSN_IRET )
@@ -128,17 +135,18 @@ struct casm_tm_act casm_canon_next(struct casm_canon *c, const struct casm_tm_ob
                 return deliver(c, obs, CASM_TM_CANONICAL, c->last_rip);
             if ( grown ? !may_branch(c->last_cls) && c->last_cls != CASM_INSN_LOAD_SS : c->last_cls == CASM_INSN_COND_BRANCH )
                 c->suspects++;
-            c->shadow = casts_shadow(c->last_cls);
+            c->shadow = casts_shadow(c->last_cls) || within_rep(c, obs);
         }
-        else if ( c->armed == CASM_TM_BREAK && obs->reason == CASM_TM_BREAKPOINT )
+        else if ( c->armed == CASM_TM_BREAK && obs->rip == c->breakpoint )
         {
+            /* Hit, or an interrupt came first at the same boundary. */
             if ( grown )
                 c->suspects++;
             c->shadow = 0;
         }
-        else if ( grown || obs->rip != c->last_rip )
-            c->shadow = 1; /* something ran that was not seen */
-        /* Else nothing ran, or some rounds of a REP: the shadow, if there is one, is still there. */
+        else if ( grown || obs->rip != c->last_rip || within_rep(c, obs) )
+            c->shadow = 1; /* something ran that was not seen, or some rounds of a REP */
+        /* Else nothing ran: the shadow, if there is one, is still there. */
     }
 
     if ( c->steps + c->breaks >= c->max_steps )

@@ -62,6 +62,7 @@ struct casm_canon {
     uint32_t max_steps;
     uint64_t last_rip;           /* at the previous observation */
     uint64_t last_branches;
+    uint64_t breakpoint;         /* address of the last BREAK */
     uint8_t state;
     uint8_t last_cls;            /* class of the instruction that the last action ran */
     uint8_t armed;               /* enum casm_tm_what of the last action; RUN before the first */

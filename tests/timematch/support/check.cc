@@ -187,24 +187,29 @@ std::string check_program(const Program& program, const Plan& plan, Totals& tota
     ++totals.programs;
     for (const std::uint64_t moment : plan.moments) {
         if (trace.at(moment).inhibited()) continue;  // no interrupt is taken here
-        Machine machine = trace.at(moment);
-        machine.set_limit(moment + patience);
-        const Recorded r = record_point(machine, plan.canon);
-        std::string bad = judge_recording(trace, program, moment, machine, r, plan);
-        if (bad.empty() && r.outcome == Outcome::Entry) ++totals.ended_by_entry;
-        if (bad.empty() && r.outcome == Outcome::Failed) ++totals.no_point;
-        if (bad.empty() && r.outcome == Outcome::Delivered &&
-            seen.insert({machine.state().now, r.canon.point.kind}).second) {
-            ++(r.canon.point.kind == CASM_TM_CANONICAL ? totals.canonical : totals.by_state);
-            bad = replays.check(machine.state().now, r.canon.point);
-            if (!bad.empty())
-                bad += "\n  " + text(r.canon.point) + ", at " + std::to_string(machine.state().now);
-        }
-        if (!bad.empty())
+        // `late` 0: the interrupt at `moment` is the only one; else another follows.
+        for (std::uint64_t late = 0; late < (plan.interrupt_everywhere ? 12 : 1); ++late) {
+            Machine machine = trace.at(moment);
+            machine.set_limit(moment + patience);
+            if (late) machine.set_interrupts({moment + late - 1});
+            const Recorded r = record_point(machine, plan.canon);
+            std::string bad = judge_recording(trace, program, moment, machine, r, plan);
+            if (bad.empty() && r.outcome == Outcome::Entry) ++totals.ended_by_entry;
+            if (bad.empty() && r.outcome == Outcome::Failed) ++totals.no_point;
+            if (bad.empty() && r.outcome == Outcome::Delivered &&
+                seen.insert({machine.state().now, r.canon.point.kind}).second) {
+                ++(r.canon.point.kind == CASM_TM_CANONICAL ? totals.canonical : totals.by_state);
+                bad = replays.check(machine.state().now, r.canon.point);
+                if (!bad.empty())
+                    bad += "\n  " + text(r.canon.point) + ", at " + std::to_string(machine.state().now);
+            }
+            if (bad.empty()) continue;
             return bad + "\n  recording interrupted at " + std::to_string(moment) +
+                   (late ? " and " + std::to_string(moment + late - 1) : "") +
                    (plan.hardware.trap_after_ss ? ", trap after MOV SS" : "") +
                    (plan.hardware.second_ss_inhibits ? "" : ", a second MOV SS does not inhibit") +
                    (plan.obeys_rf ? "" : ", RF from hits only") + "\n  " + program.text();
+        }
     }
     return {};
 }

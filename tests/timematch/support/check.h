@@ -41,8 +41,9 @@ struct Plan {
     std::vector<Setting> settings;       // of the replays
     Hardware hardware{};                 // but for the lateness
     bool obeys_rf = true;
-    bool interrupt_everywhere = false;  // each replay again with an interrupt at each boundary on its way
-    bool forge = false;                 // each point again with one field changed: must not be delivered
+    bool interrupt_everywhere =
+        false;           // recording and replay again with an interrupt at each boundary on their way
+    bool forge = false;  // each point again with one field changed: must not be delivered
 };
 
 struct Totals {

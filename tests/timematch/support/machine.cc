@@ -228,8 +228,7 @@ bool Machine::execute() {
 
 bool Machine::interrupt_is_due(const casm_tm_act& act) const {
     return act.what == CASM_TM_OVERFLOW && overflowed_ &&
-           (state_.branches - programmed_ >= hardware_.lateness ||
-            state_.now - overflowed_at_ >= hardware_.impatience);
+           (state_.branches - programmed_ >= late_by_ || state_.now - overflowed_at_ >= hardware_.impatience);
 }
 
 Exit Machine::resume(const casm_tm_act& act, bool rf) {
@@ -237,6 +236,10 @@ Exit Machine::resume(const casm_tm_act& act, bool rf) {
     rf_ = rf_ || rf;
     overflowed_ = false;
     programmed_ = state_.branches + act.value;
+    late_by_ = hardware_.lateness;
+    if (hardware_.varying)
+        late_by_ = static_cast<std::uint32_t>(
+            ((programmed_ ^ hardware_.varying) * 0x9e3779b97f4a7c15u >> 33) % (hardware_.lateness + 1));
     for (;;) {
         if (!inhibit_) {
             if (next_interrupt_ < interrupts_.size() && interrupts_[next_interrupt_] <= state_.now) {
