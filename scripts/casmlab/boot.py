@@ -14,9 +14,9 @@ import tempfile
 import threading
 from pathlib import Path
 
+from . import emulator
 from .errors import EXIT_TIMEOUT, LabError
 
-EMULATOR = "qemu-system-x86_64"
 CONSOLE_TAIL_LINES = 40
 
 # One processor for dom0, the others free for the recording cpupool; 384 MiB from 512 MiB on for recordable guests
@@ -51,6 +51,7 @@ class Machine:
     setup: bool = True            # run "casmotion setup" before the command
     counter: Path | None = None   # the counting plugin, and where its snapshots go
     counts: Path | None = None
+    pmu: emulator.Counter | None = None  # a performance counter; needs the patched emulator
     qemu_arguments: tuple[str, ...] = ()
 
 
@@ -90,7 +91,7 @@ def command_line(machine: Machine, folder: Path, out_fd: int | None, err_fd: int
     xen_arguments = f"{XEN_ARGUMENTS} {machine.xen_arguments}".strip()
     dom0_arguments = f"{DOM0_ARGUMENTS} {machine.dom0_arguments}".strip()
     arguments = [
-        EMULATOR, "-accel", "tcg", "-cpu", "qemu64", "-m", str(machine.memory_mib), "-smp", str(machine.processors),
+        *emulator.command(machine.pmu), "-accel", "tcg", "-m", str(machine.memory_mib), "-smp", str(machine.processors),
         "-display", "none", "-nodefaults", "-no-user-config", "-no-reboot",
         "-serial", f"file:{folder}/console.log",
         "-kernel", str(_uncompressed(machine.xen, folder)), "-append", xen_arguments,
@@ -180,8 +181,8 @@ def _prepare(machine: Machine, folder: Path, command: str, interactive: bool):
 
 
 def _start(arguments: list[str], folder: Path, descriptors: list[int], interactive: bool = False) -> subprocess.Popen:
-    if shutil.which(EMULATOR) is None:
-        raise LabError(f"{EMULATOR} is not installed: run scripts/setup")
+    if shutil.which(arguments[0]) is None:
+        raise LabError(f"{arguments[0]} is not installed: run scripts/setup")
     libc = ctypes.CDLL(None)
 
     def die_with_parent():

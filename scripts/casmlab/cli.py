@@ -10,7 +10,7 @@ import signal
 import sys
 from pathlib import Path
 
-from . import bench, boot, cache, counts, dom0, guest, kernel, soak, tools, xen
+from . import bench, boot, cache, counts, dom0, emulator, guest, kernel, soak, tools, xen
 from .errors import EXIT_INTERRUPTED, EXIT_UNAVAILABLE, EXIT_USAGE, LabError, UsageError
 
 DESCRIPTION = "Boots a patched Xen with a Debian dom0 under emulation and runs commands there."
@@ -23,6 +23,8 @@ examples:
   scripts/lab run --stock -- xl info                  the same on Debian's Xen without our patches
   scripts/lab run --xen tree/xen/xen.gz -- xl dmesg   a hypervisor that you built yourself
   scripts/lab bench --icount                          what a recording costs, in instructions
+  scripts/lab run --pmu --pmu-skid 30 -- casmotion doctor
+                                                      processors with a counter whose interrupts come late
   scripts/lab soak --runs 20                          20 recordings under disturbances, 40 replays
   scripts/lab shell                                   a shell in dom0 (Ctrl-A x ends the machine)
   scripts/lab build                                   fetches and builds everything, boots nothing
@@ -33,7 +35,7 @@ inside), /share is the folder given with --share, /var/log/xen/console holds wha
 exit code of run: the command's; 69 if the lab could not be brought up, 124 if the time ran out.
 """
 
-STAGES = ("source", "xen", "stock", "tools", "kernels", "dom0")
+STAGES = ("source", "xen", "stock", "tools", "kernels", "dom0", "emulator")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -60,6 +62,17 @@ def parser() -> argparse.ArgumentParser:
     machine.add_argument("--console", type=Path, metavar="FILE", help="keep the log of Xen's and dom0's console")
     machine.add_argument("--count", type=Path, metavar="FILE",
                          help="count instructions; 'lab-mark N' in dom0 appends a snapshot to FILE")
+    pmu = machine.add_argument_group("performance counter", "each of these implies --pmu")
+    pmu.add_argument("--pmu", action="store_true",
+                     help="processors that count conditional branches, in an emulator that is built for it (tests/emulator)")
+    pmu.add_argument("--pmu-cpu", choices=tuple(emulator.PROCESSORS), metavar="MODEL",
+                     help=f"which: {', '.join(emulator.PROCESSORS)} ({emulator.DEFAULT_PROCESSOR})")
+    pmu.add_argument("--pmu-skid", type=_at_least(0), metavar="N",
+                     help="overflow interrupts come 0 to N counted branches late (0)")
+    pmu.add_argument("--pmu-iskid", type=_at_least(0), metavar="N", help="... and then 0 to N instructions (0)")
+    pmu.add_argument("--pmu-seed", type=_at_least(0), metavar="S", help="what decides how late each is (0)")
+    pmu.add_argument("--pmu-fault", type=emulator.parse_fault, metavar="N[,M]",
+                     help="a faulty counter: the N-th branch, and then each M-th, is counted twice")
     machine.add_argument("--qemu-args", default="", metavar="ARGS", help="more arguments for the emulator")
 
     run = commands.add_parser("run", parents=[machine], help="run a command in dom0, return its output and exit code",
@@ -86,7 +99,7 @@ def parser() -> argparse.ArgumentParser:
                               help="which of the lab's guests (work)")
 
     build = commands.add_parser("build", help="fetch and build, boot nothing")
-    build.add_argument("stage", nargs="?", choices=STAGES, help="only this (default: everything but stock)")
+    build.add_argument("stage", nargs="?", choices=STAGES, help="only this (default: everything but stock and emulator)")
 
     clean = commands.add_parser("clean", help="remove cached stages")
     clean.add_argument("stage", nargs="?", help="only stages of this name, e.g. xen, tools, kernel-amd64 (default: all)")
@@ -134,6 +147,16 @@ def _flavour(name: str) -> str:
     return name if name == "amd64" else f"{name}-amd64"
 
 
+def counter_from(arguments) -> emulator.Counter | None:
+    """The performance counter that the options describe."""
+    options = {"processor": arguments.pmu_cpu, "skid_branches": arguments.pmu_skid, "skid_instructions": arguments.pmu_iskid,
+               "seed": arguments.pmu_seed}
+    given = {name: value for name, value in options.items() if value is not None}
+    if arguments.pmu_fault is not None:
+        given["fault_at_branch"], given["fault_every_branches"] = arguments.pmu_fault
+    return emulator.Counter(**given) if arguments.pmu or given else None
+
+
 def machine_from(arguments) -> boot.Machine:
     """Brings up every stage that the options need."""
     if arguments.stock and arguments.xen:
@@ -154,7 +177,8 @@ def machine_from(arguments) -> boot.Machine:
         processors=arguments.smp, xen_arguments=arguments.xen_args, dom0_arguments=arguments.dom0_args,
         icount=arguments.icount, share=arguments.share.resolve() if arguments.share else None,
         counter=counter / "counter.so" if counter else None, counts=arguments.count.resolve() if arguments.count else None,
-        console=arguments.console, setup=not arguments.no_setup, qemu_arguments=tuple(shlex.split(arguments.qemu_args)))
+        console=arguments.console, setup=not arguments.no_setup, pmu=counter_from(arguments),
+        qemu_arguments=tuple(shlex.split(arguments.qemu_args)))
 
 
 def _shell_setup() -> str:
@@ -175,6 +199,8 @@ def _build(stage: str | None):
     if stage in (None, "kernels"):
         for flavour in kernel.FLAVOURS:
             print(kernel.fetch(flavour) / "vmlinuz")
+    if stage == "emulator":
+        print(emulator.fetch() / emulator.PROGRAM)
     if stage in (None, "dom0"):
         print(dom0.initramfs("amd64", dom0.built_casmotion()))
 

@@ -104,6 +104,15 @@ class Apt:
                 return name
         raise LabError(f"package {package} depends on nothing like {pattern}: are the apt sources those of Debian?")
 
+    def source_version(self, package: str, without_epoch: str) -> str:
+        """The whole version of a source package, of which file names leave the epoch out."""
+        text = self.run("apt-cache", "showsrc", package)
+        versions = dict.fromkeys(re.findall(r"(?m)^Version: (\S+)$", text))
+        for version in versions:
+            if version.partition(":")[2] == without_epoch or version == without_epoch:
+                return version
+        raise LabError(f"the apt sources have no source package {package} {without_epoch}, only: {' '.join(versions) or 'none'}")
+
     def download(self, packages: list[str], folder: Path) -> list[Path]:
         """Fetches just these packages, verified by apt; returns the files."""
         self.run("apt-get", "download", *packages, cwd=folder)

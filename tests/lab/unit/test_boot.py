@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A console's text is enough to say how far a boot came and why it ended; the emulator gets what was asked for."""
+import argparse
 import unittest
 from pathlib import Path
 
 import lab_path  # noqa: F401
-from casmlab import boot
+from casmlab import boot, cli, emulator
 from casmlab.errors import LabError
 
 XEN = "(XEN) Xen version 4.17.5\r\n"
@@ -63,6 +64,11 @@ class CommandLine(unittest.TestCase):
     def test_has_no_icount_unless_asked_for(self):
         self.assertNotIn("-icount", self.arguments())
 
+    def test_names_the_packaged_emulator_unless_a_counter_is_asked_for(self):
+        arguments = self.arguments()
+        self.assertEqual(arguments[0], "qemu-system-x86_64")
+        self.assertEqual(self.value(arguments, "-cpu"), "qemu64")
+
     def test_doubles_commas_of_kernel_arguments_and_of_folders(self):
         arguments = self.arguments(dom0_arguments="x=1,2", share=Path("/a,b"))
         self.assertIn("x=1,,2,/i", self.value(arguments, "-initrd"))
@@ -72,6 +78,29 @@ class CommandLine(unittest.TestCase):
         machine = boot.Machine(xen=Path(__file__), kernel=Path("/a b"), initrd=Path("/i"))
         with self.assertRaises(LabError):
             boot.command_line(machine, Path("/tmp/f"), 8, 9)
+
+
+class Counter(unittest.TestCase):
+    def test_is_off_by_default_in_every_respect_but_that_it_counts(self):
+        self.assertEqual(emulator.Counter("intel").model(), "Nehalem,pmu=on")
+
+    def test_carries_the_options(self):
+        model = emulator.Counter("amd", skid_branches=30, skid_instructions=4, seed=9, fault_at_branch=5,
+                                 fault_every_branches=6).model()
+        self.assertEqual(model, "Opteron_G3,pmu=on,vpmu-skid=30,vpmu-iskid=4,vpmu-seed=9,vpmu-fault-at=5,vpmu-fault-every=6")
+
+    def test_fault_is_one_number_or_two(self):
+        self.assertEqual(emulator.parse_fault("7"), (7, 0))
+        self.assertEqual(emulator.parse_fault("7,8"), (7, 8))
+        for text in ("", "0", "x", "1,2,3", "-1", "1,"):
+            with self.subTest(text), self.assertRaises(argparse.ArgumentTypeError):
+                emulator.parse_fault(text)
+
+    def test_any_of_its_options_asks_for_it(self):
+        for words, expected in (([], None), (["--pmu"], emulator.Counter()), (["--pmu-cpu", "intel"], emulator.Counter("intel")),
+                                (["--pmu-fault", "3"], emulator.Counter(fault_at_branch=3))):
+            with self.subTest(words):
+                self.assertEqual(cli.counter_from(cli.parser().parse_args(["shell", *words])), expected)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import unittest
 from pathlib import Path
 
 import lab_path
-from casmlab import cli, cpio, debian, guest, kernel, xen
+from casmlab import cli, cpio, debian, emulator, guest, kernel, xen
 from casmlab.errors import LabError
 
 
@@ -30,7 +30,8 @@ class PinnedHashes(WithFolder):
     SUM_OF_EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
     def test_of_the_project_name_the_three_files_of_the_source_package(self):
-        self.assertEqual(sorted(name.rpartition(".")[2] for name in xen.pinned()), ["dsc", "xz", "xz"])
+        for pinned in (xen.pinned(), debian.read_sha256(emulator.PATCHES / "base.sha256")):
+            self.assertEqual(sorted(name.rpartition(".")[2] for name in pinned), ["dsc", "xz", "xz"])
 
     def test_accept_the_right_file(self):
         self.file("f", "")

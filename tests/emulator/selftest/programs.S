@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* User programs: argument in RDI; INT 0x80 ends them, with the result in RAX. X_branches: conditional branches of X. */
+        .section .user, "awx"
+        .balign 4096
+
+/* As many branches as the argument says. */
+        .globl  u_loop
+u_loop:
+1:      decq    %rdi
+        jnz     1b
+        int     $0x80
+
+/* Everything that is no conditional branch but might be taken for one. */
+        .globl  u_none
+u_none:
+        movl    $5, %ecx
+        leaq    buffer(%rip), %rdi
+        leaq    buffer(%rip), %rsi
+        rep movsb
+        movl    $5, %ecx
+        leaq    buffer(%rip), %rdi
+        xorl    %eax, %eax
+        repe scasb
+        movl    $5, %ecx
+        leaq    buffer(%rip), %rsi
+        leaq    buffer(%rip), %rdi
+        repne cmpsb
+        movl    $7, %ecx
+        repe cmpsb
+        call    2f
+        jmp     3f
+2:      ret
+3:      cmovzq  %rax, %rdx
+        setc    %cl
+        leaq    4f(%rip), %rax
+        jmp     *%rax
+4:      movl    $0, %ecx
+        rep movsb
+        int     $0x80
+
+/* Each conditional branch, taken or not. */
+        .globl  u_mix, u_mix_branches
+        .set    u_mix_branches, 25
+u_mix:
+        xorl    %eax, %eax
+        testl   %eax, %eax
+        jz      1f                      /* 1: taken */
+        nop
+1:      jnz     2f
+2:      jc      3f
+3:      jo      4f
+4:      js      5f
+5:      jp      6f                      /* 6: taken */
+6:      jl      7f
+7:      jle     8f
+8:      jbe     9f
+9:      movl    $3, %ecx
+1:      loop    1b                      /* 10, 11, 12 */
+        movl    $3, %ecx
+        xorl    %eax, %eax
+1:      loope   1b                      /* 13, 14, 15 */
+        movl    $3, %ecx
+        testl   %eax, %eax
+1:      loopne  1b                      /* 16: falls through */
+        jrcxz   2f                      /* 17: not taken */
+2:      xorl    %ecx, %ecx
+        jrcxz   3f                      /* 18: taken */
+        nop
+3:      jecxz   4f                      /* 19: taken */
+4:      cmpl    $1, %ecx
+        jae     5f                      /* 20: not taken */
+        .byte   0x0f, 0x82              /* 21: jc near, to the next instruction, taken */
+        .long   0
+        addl    $0x7fffffff, %ecx
+        jo      5f
+5:      cmpb    $0, %cl
+        jg      6f
+6:      cmpw    $0, %cx
+        jge     7f
+7:      bt      $0, %ecx
+        jnc     8f                      /* 25 */
+8:      int     $0x80
+
+/* Reads counter 0 before each of 10 branches; returns how often it was not the number of branches so far. */
+        .globl  u_rdpmc
+u_rdpmc:
+        movl    %edi, %r8d
+        xorl    %r10d, %r10d
+        movl    %r8d, %ecx
+        rdpmc
+        shlq    $32, %rdx
+        leaq    (%rax,%rdx), %r9
+        movl    $10, %ebx
+1:      movl    %r8d, %ecx
+        rdpmc
+        shlq    $32, %rdx
+        addq    %rdx, %rax
+        subq    %r9, %rax               /* branches since */
+        movl    $10, %edx
+        subl    %ebx, %edx
+        subq    %rdx, %rax
+        negq    %rax                    /* carry: not zero */
+        adcq    $0, %r10
+        decl    %ebx
+        jnz     1b
+        movq    %r10, %rax
+        int     $0x80
+
+/* Writes to 50 pages from the argument on; page faults come right after a branch. */
+        .globl  u_touch, u_touch_branches
+        .set    u_touch_branches, 100
+u_touch:
+        movq    %rdi, %rsi
+        movl    $50, %ecx
+1:      movb    $1, (%rsi)
+        addq    $4096, %rsi
+        cmpl    $0, %ecx
+        je      2f
+        decl    %ecx
+        jnz     1b
+2:      int     $0x80
+
+/* Reads a device's register, between branches. */
+        .globl  u_mmio, u_mmio_branches
+        .set    u_mmio_branches, 80
+u_mmio:
+        movl    $40, %ecx
+1:      movl    (%rdi), %eax
+        addl    $1, %edx
+        movl    (%rdi), %eax
+        testl   %ecx, %ecx
+        jz      2f
+        movl    (%rdi), %eax
+        decl    %ecx
+        jnz     1b
+2:      int     $0x80
+
+/* 30 writes to the argument's address, and as many next to it. */
+        .globl  u_watched, u_watched_branches
+        .set    u_watched_branches, 60
+u_watched:
+        movl    $30, %ecx
+1:      movl    %ecx, (%rdi)
+        testl   %ecx, %ecx
+        js      2f
+        incl    4(%rdi)
+        decl    %ecx
+        jnz     1b
+2:      int     $0x80
+
+/* Changes operands of instructions that follow in the same block; returns the sum of 1 to 30. */
+        .globl  u_modifying, u_modifying_branches
+        .set    u_modifying_branches, 60
+        .balign 4096
+u_modifying:
+        xorl    %edx, %edx
+        movl    $30, %ecx
+1:      movb    %cl, 3f + 1(%rip)
+3:      movb    $0, %al
+        movzbl  %al, %eax
+        addl    %eax, %edx
+        testl   %ecx, %ecx
+        js      2f
+        movb    %cl, 4f + 1(%rip)
+        decl    %ecx
+4:      movb    $0, %bl
+        movl    %ecx, %ecx
+        testl   %ecx, %ecx
+        jnz     1b
+2:      movl    %edx, %eax
+        int     $0x80
+
+/* Three pages, to be copied: a branch that lies in the first and the second goes to the third, and back; argument: rounds. */
+        .globl  u_straddling
+        .balign 4096
+u_straddling:
+        jmp     1f
+        .fill   4096 - (. - u_straddling) - 3 - 7, 1, 0x90
+1:      subq    $1, %rdi                /* 4 bytes */
+        testq   %rdi, %rdi              /* 3 bytes */
+        .byte   0x0f, 0x85              /* jnz near: 3 of its 6 bytes in the first page */
+        .long   3f - tail - 3
+        .set    tail, . - 3
+        int     $0x80
+        .balign 4096
+3:      jrcxz   4f
+4:      jmp     1b
+        .balign 4096
+
+/* Branches that follow from a generator of pseudo-random numbers, calls, string instructions; argument: rounds. */
+        .globl  u_long
+u_long:
+        movl    $12345, %eax
+        xorl    %r9d, %r9d
+1:      imull   $1103515245, %eax, %eax
+        addl    $12345, %eax
+        testl   $0x10000, %eax
+        jz      2f
+        addl    $3, %r9d
+        testl   $0x20000, %eax
+        jnz     2f
+        xorl    $7, %r9d
+        cmpl    $1000000, %eax
+        ja      2f
+        nop
+2:      movl    %eax, %ecx
+        shrl    $16, %ecx
+        andl    $3, %ecx
+        incl    %ecx
+3:      addl    $1, %r9d
+        loop    3b
+        call    5f
+        decq    %rdi
+        jnz     1b
+        movq    %r9, %rax
+        int     $0x80
+5:      testl   $0x400000, %eax
+        js      6f
+        jz      6f
+        leaq    buffer(%rip), %rsi
+        movl    $3, %ecx
+        pushq   %rdi
+        leaq    buffer + 64(%rip), %rdi
+        rep movsb
+        popq    %rdi
+6:      ret
+        .balign 4096
+
+        .section .user_bss, "aw", @nobits
+        .balign 4096
+buffer: .skip   4096
+        .skip   16384
+        .globl  user_stack_top
+user_stack_top:
+        .section .note.GNU-stack, "", @progbits
