@@ -2,8 +2,8 @@
 #include <optional>
 #include <string>
 
-#include "casmotion/log_check.h"
 #include "casmotion/log_reader.h"
+#include "casmotion/trace/trace_check.h"
 #include "cli/command.h"
 #include "cli/replay_runner.h"
 #include "report/json.h"
@@ -32,25 +32,34 @@ class VerifyCommand final : public Command {
 
     Status run(const GlobalOptions& global) override {
         CASM_ASSIGN(const std::unique_ptr<LogReader> reader, LogReader::open(log_));
-        const LogReport report = check_log(*reader);
-        Status verdict = report.verdict();
-        if (!json_) CASM_TRY(write_stdout(to_text(report)));
+        TraceReport report = check_trace(*reader);
+        if (!json_) CASM_TRY(write_stdout(to_text(report.log)));
 
         Json replay_json;
+        std::optional<Status> replayed;
+        const Category before = report.verdict().category();
         // A damaged log cannot be fed; one that fails another check can, and the replay may show more.
-        if (replay_ && (verdict.ok() || verdict.category() != Category::kLogInvalid || reader->torn_tail())) {
+        if (replay_ && (before != Category::kLogInvalid || reader->torn_tail())) {
             CASM_ASSIGN(const ReplayResult result, run_replay(*reader, options_, global, false));
+            replayed = verdict_of(result.report, *reader);
+            const casm_status& status = result.report.outcome.status;
+            if (replayed->ok()) add_equal_replay(report, status.ordinal, status.logged[CASM_CLS_DIGEST]);
             if (json_) {
                 replay_json = to_json(result.report, *reader, result.divergence);
             } else {
                 CASM_TRY(write_stdout(to_line(result.report, *reader) + "\n"));
             }
-            if (verdict.ok()) verdict = verdict_of(result.report, *reader);
         }
+        if (!json_) CASM_TRY(write_stdout(to_text(report)));
+        // That a replay differs says more than that something cannot be told.
+        Status verdict = report.verdict();
+        if (replayed && !replayed->ok() && (verdict.ok() || verdict.category() == Category::kInconclusive))
+            verdict = *replayed;
         if (json_) {
             Json out;
             out["verdict"] = std::string(name_of(verdict.category()));
-            out["log"] = Json::parse(to_json(report), nullptr, false);
+            out["log"] = Json::parse(to_json(report.log), nullptr, false);
+            out.update(Json::parse(to_json(report), nullptr, false));
             out["replay"] = replay_json;
             CASM_TRY(write_stdout(json_text(out)));
         }

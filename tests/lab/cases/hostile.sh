@@ -28,7 +28,7 @@ while [ "$seed" -le $last ]; do
     # shellcheck disable=SC2086
     printf '%6s  %-8s %10s %10s  %s\n' "$seed" $code ${counts:-- -} "$(echo "$said" | sed 's/:.*//' | cut -c1-70)"
     [ $code = 0 ] || wrong "the recording: exit code $code: $(cat /tmp/err)"
-    casmotion -q verify /tmp/log >/tmp/said 2>&1 || wrong "its log: $(cat /tmp/said)"
+    (verified /tmp/log) >/tmp/said 2>&1 || wrong "its log: $(cat /tmp/said)"
     casmotion -q replay /tmp/log --console-to /dev/null >/tmp/replayed 2>&1
     code=$?
     printf '%6s  %-8s %21s  %s\n' "" $code "" "$(tail -n 1 /tmp/replayed | cut -c1-80)"
