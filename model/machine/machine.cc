@@ -35,6 +35,23 @@ void write_out(const smt::Context& context, std::span<const Sort> sorts, std::ve
 
 }  // namespace
 
+Machine::Map Machine::map(std::string_view name, unsigned bits, const Sort& range) const {
+    if (bits > kSmallBits) {
+        const smt::Function function = context_.function(name, {context_.bv_sort(bits)}, range);
+        return [function](const Term& index) { return function(index); };
+    }
+    std::vector<Term> table;
+    for (std::uint64_t i = 0; i < std::uint64_t{1} << bits; ++i)
+        table.push_back(context_.constant(std::string(name) + "." + std::to_string(i), range));
+    return [table](const Term& index) {
+        if (const auto literal = index.as_u64()) return table[*literal];
+        Term value = table[0];
+        for (std::size_t i = 1; i < table.size(); ++i)
+            value = smt::ite(smt::equal(index, i), table[i], value);
+        return value;
+    };
+}
+
 Term Machine::for_every(std::span<const Sort> sorts, const Body& body) const {
     bool small = true;
     for (const Sort& sort : sorts) small = small && is_small(sort);

@@ -10,6 +10,7 @@
 
 #include <functional>
 #include <span>
+#include <string_view>
 
 #include "casmotion/smt/term.h"
 
@@ -47,6 +48,12 @@ class Machine {
     // May effects be applied at the boundary right after the instruction at `s`? (After an entry they always
     // may.)
     [[nodiscard]] virtual smt::Term boundary(const smt::Term& s) const = 0;
+
+    // A function of which nothing is known, of a number of `bits` bits. A table of constants where these are
+    // few, so that queries about small machines need no theory but that of bit vectors; an uninterpreted
+    // function else.
+    using Map = std::function<smt::Term(const smt::Term&)>;
+    [[nodiscard]] Map map(std::string_view name, unsigned bits, const smt::Sort& range) const;
 
     // True for all values of the constants of sort `sorts[i]` that `body` gets: written out where the sorts
     // are small, a quantifier where they are not.

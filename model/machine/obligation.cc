@@ -19,7 +19,7 @@ smt::Answer solve(const smt::Context& context, const smt::Script& script, smt::L
 }  // namespace
 
 bool Discharge::good() const {
-    return proof.outcome() == smt::Outcome::kUnsat &&
+    return proof.outcome() == smt::Outcome::kUnsat && consistent.outcome() == smt::Outcome::kSat &&
            std::all_of(drops.begin(), drops.end(),
                        [](const Drop& drop) { return drop.answer.outcome() == smt::Outcome::kSat; });
 }
@@ -40,9 +40,19 @@ smt::Script script_of(const Obligation& obligation, const std::string& without) 
     return script;
 }
 
+smt::Script assumptions_of(const Obligation& obligation) {
+    smt::Script script(
+        obligation.statement + "\n\nThe assumptions alone: sat means that they can be met together.",
+        obligation.logic, smt::Outcome::kSat);
+    for (const Assumption& assumption : obligation.assumptions)
+        script.add(assumption.name + ": " + assumption.meaning, assumption.term);
+    return script;
+}
+
 Discharge discharge(const Obligation& obligation, const smt::Context& context, smt::Limits limits) {
     Discharge result;
     result.proof = solve(context, script_of(obligation), limits, result.steps);
+    result.consistent = solve(context, assumptions_of(obligation), limits, result.steps);
     for (const Assumption& assumption : obligation.assumptions)
         if (assumption.needed)
             result.drops.push_back({assumption.name, solve(context, script_of(obligation, assumption.name),

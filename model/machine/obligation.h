@@ -36,10 +36,11 @@ struct Discharge {
         std::string assumption;
         smt::Answer answer;  // sat: a counterexample without it
     };
-    std::vector<Drop> drops;  // one per needed assumption
-    std::uint64_t steps = 0;  // solver steps in all
+    smt::Answer consistent = smt::Answer::unknown("not run");  // sat: the assumptions can be met together
+    std::vector<Drop> drops;                                   // one per needed assumption
+    std::uint64_t steps = 0;                                   // solver steps in all
 
-    // Proved, and every assumption is needed.
+    // Proved, from assumptions that can be met, and every assumption is needed.
     [[nodiscard]] bool good() const;
 };
 
@@ -47,7 +48,10 @@ struct Discharge {
 // empty.
 [[nodiscard]] smt::Script script_of(const Obligation& obligation, const std::string& without = {});
 
-// Proves it with Z3, then drops each needed assumption in turn.
+// The assumptions alone; sat means that they can be met together.
+[[nodiscard]] smt::Script assumptions_of(const Obligation& obligation);
+
+// Proves it with Z3, shows that the assumptions can be met, then drops each needed assumption in turn.
 [[nodiscard]] Discharge discharge(const Obligation& obligation, const smt::Context& context,
                                   smt::Limits limits = {});
 

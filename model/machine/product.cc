@@ -12,11 +12,8 @@ namespace {
 smt::Sort count_sort(const Machine& machine) {
     return machine.context().bv_sort(machine.count_bits());
 }
-smt::Sort index_sort(const Machine& machine) {
-    return machine.context().bv_sort(machine.index_bits());
-}
 
-Term is(const smt::Function& kind, const Term& index, std::uint64_t value) {
+Term is(const Machine::Map& kind, const Term& index, std::uint64_t value) {
     return smt::equal(kind(index), value);
 }
 
@@ -49,18 +46,17 @@ Side choose(const Machine& machine, const Side& side, const Term& takes_effect, 
 }  // namespace
 
 Log::Log(const Machine& machine)
-    : kind(machine.context().function("log.kind", {index_sort(machine)},
-                                      machine.context().bv_sort(kKindBits))),
-      time_n(machine.context().function("log.time.n", {index_sort(machine)}, count_sort(machine))),
-      time_b(machine.context().function("log.time.b", {index_sort(machine)}, count_sort(machine))),
-      logged(machine.context().function("log.payload", {index_sort(machine)}, machine.payload_sort())),
-      used(machine.context().function("recording.payload", {index_sort(machine)}, machine.payload_sort())),
-      where(machine.context().function("recording.where", {index_sort(machine)}, count_sort(machine))),
-      name_n(machine.context().function("recording.name.n", {count_sort(machine)}, count_sort(machine))),
-      name_b(machine.context().function("recording.name.b", {count_sort(machine)}, count_sort(machine))),
-      injectable(machine.context().function("recording.injectable", {count_sort(machine)},
-                                            machine.context().bool_sort())),
-      read(machine.context().function("replay.reads", {index_sort(machine)}, index_sort(machine))) {}
+    : kind(machine.map("log.kind", machine.index_bits(), machine.context().bv_sort(kKindBits))),
+      time_n(machine.map("log.time.n", machine.index_bits(), count_sort(machine))),
+      time_b(machine.map("log.time.b", machine.index_bits(), count_sort(machine))),
+      logged(machine.map("log.payload", machine.index_bits(), machine.payload_sort())),
+      used(machine.map("recording.payload", machine.index_bits(), machine.payload_sort())),
+      where(machine.map("recording.where", machine.index_bits(), count_sort(machine))),
+      name_n(machine.map("recording.name.n", machine.count_bits(), count_sort(machine))),
+      name_b(machine.map("recording.name.b", machine.count_bits(), count_sort(machine))),
+      injectable(machine.map("recording.injectable", machine.count_bits(), machine.context().bool_sort())),
+      read(machine.map("replay.reads", machine.index_bits(),
+                       machine.context().bv_sort(machine.index_bits()))) {}
 
 World::World(const Machine& machine, std::string_view suffix)
     : hidden_record(machine.context().constant("record.hidden" + std::string(suffix), machine.hidden_sort())),

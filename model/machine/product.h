@@ -25,16 +25,16 @@ struct Log {
     explicit Log(const Machine& machine);
 
     // What is in the log.
-    smt::Function kind;            // index -> kSync, kAsync, kEnd
-    smt::Function time_n, time_b;  // index -> time point (n, b) of an effect or the end
-    smt::Function logged;          // index -> payload as logged
+    Machine::Map kind;            // index -> kSync, kAsync, kEnd
+    Machine::Map time_n, time_b;  // index -> time point (n, b) of an effect or the end
+    Machine::Map logged;          // index -> payload as logged
     // What the recording did.
-    smt::Function used;            // index -> payload as used
-    smt::Function where;           // index -> position at which the record was written
-    smt::Function name_n, name_b;  // position -> time point by the recording's counter
-    smt::Function injectable;      // position -> may effects be applied there?
+    Machine::Map used;            // index -> payload as used
+    Machine::Map where;           // index -> position at which the record was written
+    Machine::Map name_n, name_b;  // position -> time point by the recording's counter
+    Machine::Map injectable;      // position -> may effects be applied there?
     // Which record the replay reads as the index-th.
-    smt::Function read;  // index -> index
+    Machine::Map read;  // index -> index
 };
 
 // One of the two systems between two steps.

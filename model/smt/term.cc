@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <utility>
+#include <vector>
 
 #include "access.h"
 
@@ -137,14 +138,19 @@ Term quantified(std::string_view operation, std::span<const Term> bound, const T
     require_bool(operation, body);
     require(!bound.empty(), operation, "nothing is bound");
     const auto& store = Access::handle(body).store();
-    z3::expr_vector list(store->z3);
+    std::vector<Z3_app> variables;
     for (const Term& term : bound) {
         require_same_context(operation, term, body);
-        list.push_back(Access::expr(term));
+        variables.push_back(reinterpret_cast<Z3_app>(Access::handle(term).node()));
     }
+    // Not z3::forall: it gives the quantifier a weight, which is printed, and which other solvers do not
+    // know.
+    const auto count = static_cast<unsigned>(variables.size());
     return guarded(operation, [&] {
-        return Access::term(
-            store, all ? z3::forall(list, Access::expr(body)) : z3::exists(list, Access::expr(body)));
+        const Z3_ast quantifier = Z3_mk_quantifier_const(store->z3, all, 1, count, variables.data(), 0,
+                                                         nullptr, Access::handle(body).node());
+        store->z3.check_error();
+        return Access::term(store, z3::expr(store->z3, quantifier));
     });
 }
 

@@ -12,6 +12,7 @@ void expect_good(const AnyMachine& machine, const std::vector<Obligation>& oblig
     for (const Obligation& obligation : obligations) {
         const Discharge result = discharge(obligation, machine.context());
         EXPECT_EQ(result.proof.text(), "unsat") << obligation.name;
+        EXPECT_EQ(result.consistent.text(), "sat") << obligation.name;
         for (const Discharge::Drop& drop : result.drops)
             EXPECT_EQ(drop.answer.text(), "sat") << obligation.name << " without " << drop.assumption;
         EXPECT_TRUE(result.good());
