@@ -169,7 +169,7 @@ TEST_F(Canon, NeverBehindALoadOfSsOrAnIret) {
 TEST_F(Canon, EndsWithoutANameIfThereIsNone) {
     begin(4);
     unsigned actions = 0;
-    for (;; ++actions) {
+    for (; actions < 1000; ++actions) {
         const casm_tm_act act =
             next(seen(actions ? CASM_TM_STEP : CASM_TM_INTERRUPT, 9, base), insn(CASM_INSN_IRET, 1));
         if (act.what != CASM_TM_SINGLE) {

@@ -23,13 +23,13 @@ void expect_all(unsigned size, const std::vector<Op>& ops, const Plan& plan) {
     EXPECT_GT(totals.by_state, 0u);
 }
 
-// All margins up to 4 with every lateness that they allow, and one more: then the replay may refuse, but not
-// err.
+// All margins up to 4 with every lateness that they allow, and more: then the replay may refuse, but not err.
 std::vector<Setting> all_settings() {
     std::vector<Setting> settings;
     for (const std::uint32_t margin : {1u, 2u, 4u})
         for (const std::uint32_t rearm : {0u, 2u})
-            for (std::uint32_t late = 0; late <= margin; ++late) settings.push_back({margin, rearm, late});
+            for (std::uint32_t late = 0; late <= margin; ++late)
+                for (const std::uint32_t skid : {0u, 1u, 3u}) settings.push_back({margin, rearm, late, skid});
     return settings;
 }
 
@@ -56,24 +56,26 @@ TEST(Exhaustive, ProgramsOfThree) {
 
 // Whether the boundary after a second load of SS is inhibited is not defined: the recording must not lean on
 // either.
-TEST(Exhaustive, ProgramsOfThreeWhereASecondLoadOfSsDoesNotInhibit) {
+TEST(Exhaustive, ProgramsOfThreeWithEitherMeaningOfASecondLoadOfSs) {
     for (const bool trap : {false, true})
-        expect_all(3, all_ops,
-                   {.moments = {0, 1, 2, 3, 4, 20},
-                    .settings = {{2, 0, 1}},
-                    .hardware = {.trap_after_ss = trap, .second_ss_inhibits = false}});
+        for (const bool inhibits : {false, true})
+            expect_all(3, all_ops,
+                       {.moments = {0, 1, 2, 3, 4, 20},
+                        .settings = {{2, 0, 1}},
+                        .hardware = {.trap_after_ss = trap, .second_ss_inhibits = inhibits}});
 }
 
 TEST(Exhaustive, ProgramsOfThreeWithInterruptsEverywhere) {
     expect_all(3, all_ops,
-               {.moments = {2, 5, 17},
+               {.moments = {2, 4, 5, 17},
                 .settings = {{1, 0, 0}, {3, 1, 2}},
                 .obeys_rf = false,
                 .interrupt_everywhere = true});
 }
 
 TEST(Exhaustive, ProgramsOfFour) {
-    expect_all(4, all_ops, {.moments = {0, 1, 3, 6, 20}, .settings = {{1, 0, 0}, {3, 1, 2}, {2, 0, 2}}});
+    expect_all(4, all_ops,
+               {.moments = {0, 1, 3, 6, 20}, .settings = {{1, 0, 0}, {3, 1, 2}, {2, 0, 2}, {4, 0, 1, 2}}});
 }
 
 TEST(Exhaustive, ProgramsOfFiveThatOnlyBranchAndCount) {

@@ -112,6 +112,8 @@ std::string replay_session(const Program& program, Hardware hardware, const std:
         .overflow_max = random.one_in(3) ? static_cast<std::uint32_t>(1 + random.below(20)) : 0x7fffffff,
         .max_hits = CASM_MATCH_MAX_HITS_DEFAULT};
     hardware.lateness = static_cast<std::uint32_t>(random.below(limits.margin_branches));
+    hardware.skid_instructions =
+        static_cast<std::uint32_t>(random.below(limits.margin_branches - hardware.lateness));
     hardware.varying = random.below(~0ull) | 1;
     const bool obeys_rf = random.one_in(2);
     Machine machine(program, State{}, hardware);
@@ -192,7 +194,8 @@ TEST(Random, SinglePointsUnderEverySetting) {
         for (unsigned j = 0; j < 4; ++j) {
             const auto margin = static_cast<std::uint32_t>(1 + random.below(20));
             plan.settings.push_back({margin, static_cast<std::uint32_t>(random.below(8)),
-                                     static_cast<std::uint32_t>(random.below(margin + 3))});
+                                     static_cast<std::uint32_t>(random.below(margin + 3)),
+                                     static_cast<std::uint32_t>(random.below(4))});
         }
         ASSERT_EQ(check_program(program, plan, totals), "") << "program " << i;
     }

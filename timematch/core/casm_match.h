@@ -36,6 +36,9 @@
  * Targets come from a log file, which nobody vouches for: begin checks them, and casm_match_next is defined for any sequence
  * of observations and gives at most max_hits + 1 answers to breakpoint hits before DELIVER or FAIL.
  *
+ * A guest that diverged, or was let past the point by an overflow later than the margin, may go on for ever without an
+ * observation that could tell (a loop without branches that never comes to the breakpoint). The caller needs a time limit.
+ *
  * What the caller must see to: after a hit RF stays set until the instruction has run (an exit in between that is not
  * reported here keeps it in its frame). A second hit at `from` with an unchanged count and no other observation in between
  * is taken as proof that no conditional branch is there (NO_BRANCH).

@@ -32,14 +32,17 @@ class Trace {
 struct Setting {
     std::uint32_t margin_branches;
     std::uint32_t rearm_min;
-    std::uint32_t lateness;
+    std::uint32_t lateness;  // branches, at least
+    std::uint32_t skid_instructions = 0;
+    // Whether the overflow is always early enough for the margin.
+    [[nodiscard]] bool keeps_the_margin() const { return lateness + skid_instructions < margin_branches; }
 };
 
 struct Plan {
     casm_canon_limits canon{6};
     std::vector<std::uint64_t> moments;  // at which the recording is interrupted
     std::vector<Setting> settings;       // of the replays
-    Hardware hardware{};                 // but for the lateness
+    Hardware hardware{};                 // but for the lateness and the skid
     bool obeys_rf = true;
     bool interrupt_everywhere =
         false;           // recording and replay again with an interrupt at each boundary on their way

@@ -228,13 +228,15 @@ bool Machine::execute() {
 
 bool Machine::interrupt_is_due(const casm_tm_act& act) const {
     return act.what == CASM_TM_OVERFLOW && overflowed_ &&
-           (state_.branches - programmed_ >= late_by_ || state_.now - overflowed_at_ >= hardware_.impatience);
+           ((late_at_ && state_.now - late_at_ >= hardware_.skid_instructions) ||
+            state_.now - overflowed_at_ >= hardware_.impatience);
 }
 
 Exit Machine::resume(const casm_tm_act& act, bool rf) {
     tf_ = act.what == CASM_TM_SINGLE;
     rf_ = rf_ || rf;
     overflowed_ = false;
+    late_at_ = 0;
     programmed_ = state_.branches + act.value;
     late_by_ = hardware_.lateness;
     if (hardware_.varying)
@@ -257,6 +259,7 @@ Exit Machine::resume(const casm_tm_act& act, bool rf) {
             overflowed_ = true;
             overflowed_at_ = state_.now;
         }
+        if (overflowed_ && !late_at_ && state_.branches - programmed_ >= late_by_) late_at_ = state_.now;
         if (trap && (!inhibit_ || hardware_.trap_after_ss)) return Exit::Step;
     }
 }

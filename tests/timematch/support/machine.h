@@ -85,8 +85,9 @@ struct State {
 struct Hardware {
     bool trap_after_ss =
         false;  // an emulator traps right after MOV SS under TF; a processor one instruction later
-    bool second_ss_inhibits = true;  // MOV SS directly after MOV SS: not defined
-    std::uint32_t lateness = 0;      // branches by which the overflow interrupt is late ...
+    bool second_ss_inhibits = true;       // MOV SS directly after MOV SS: not defined
+    std::uint32_t lateness = 0;           // branches by which the overflow interrupt is late ...
+    std::uint32_t skid_instructions = 0;  // ... and then as many instructions
     std::uint64_t varying = 0;     // not 0: a seed; each overflow has a lateness of its own, 0 to `lateness`
     std::uint32_t impatience = 9;  // ... or that many instructions later, if those branches do not come
 };
@@ -136,6 +137,7 @@ class Machine {
     std::uint64_t limit_ = ~0ull;
     std::uint64_t programmed_ = 0;  // the counter's overflow
     std::uint32_t late_by_ = 0;
+    std::uint64_t late_at_ = 0;  // `now` when so many branches had retired; 0: not yet
     std::uint64_t overflowed_at_ = 0;
     bool overflowed_ = false;
 };

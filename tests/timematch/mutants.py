@@ -1,0 +1,146 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Canaries: deliberately broken variants of the time-point core, each of which a test must reject.
+
+usage: mutants.py CORE_FOLDER COMPILER FLAG... -- TEST=COMMAND_THAT_LINKS_IT...
+
+TEST=PATH names a test's object files and libraries, separated by commas; the core's library comes last. Each variant is one
+file with one replacement, compiled as the others were and linked before the library that holds the original. A replacement
+whose text is not there any more is a failure too: the table must follow the code.
+"""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+WHOLE = "whole"  # the exhaustive test: the variants that only whole programs show must be caught there
+
+# name, file, from, to, the tests each of which must reject it
+MUTANTS = [
+    ("the overflow is programmed one branch late", "casm_match.c", "uint64_t distance = missing - l->margin_branches;",
+     "uint64_t distance = missing - l->margin_branches + 1;", ["match", WHOLE]),
+    ("the overflow is programmed without the margin", "casm_match.c", "uint64_t distance = missing - l->margin_branches;",
+     "uint64_t distance = missing;", ["match", WHOLE]),
+    ("the breakpoint is at the target, not at the branch", "casm_match.c", "approach(m, obs, missing, t->from)",
+     "approach(m, obs, missing, t->rip)", ["match", WHOLE]),
+    ("any boundary with the count is the point", "casm_match.c",
+     "    if ( obs->branches >= t->branches )\n        return fail(m, CASM_TM_WHY_OVERSHOT, 0);\n    if ( passed",
+     "    if ( obs->branches == t->branches )\n        return action(m, CASM_TM_DELIVER, 0, 0);\n    if ( passed",
+     ["match", WHOLE]),
+    ("equal registers are enough for a canonical point", "casm_match.c",
+     "    if ( obs->branches >= t->branches )\n        return fail(m, CASM_TM_WHY_OVERSHOT, 0);\n    if ( passed",
+     "    if ( !compare(t, obs) )\n        return action(m, CASM_TM_DELIVER, 0, 0);\n    if ( passed", ["match", WHOLE]),
+    ("past the point is not noticed", "casm_match.c",
+     "    if ( obs->branches >= t->branches )\n        return fail(m, CASM_TM_WHY_OVERSHOT, 0);\n    if ( passed", "    if ( passed",
+     ["match"]),
+    ("only RIP is compared", "casm_match.c", "    if ( obs->rcx != t->rcx )\n        diff |= CASM_TM_DIFF_RCX;\n"
+     "    if ( obs->rsp != t->rsp )\n        diff |= CASM_TM_DIFF_RSP;\n    if ( obs->hash != t->hash )\n"
+     "        diff |= CASM_TM_DIFF_HASH;\n", "", ["match", WHOLE]),
+    ("RIP is not compared", "casm_match.c", "    if ( obs->rip != t->rip )\n        diff |= CASM_TM_DIFF_RIP;\n", "",
+     ["match", WHOLE]),
+    ("the hash is not compared", "casm_match.c", "    if ( obs->hash != t->hash )\n        diff |= CASM_TM_DIFF_HASH;\n", "",
+     ["match", WHOLE]),
+    ("nothing is compared", "casm_match.c", "    uint8_t diff = 0;\n\n    if ( obs->rip", "    uint8_t diff = 0;\n\n    return 0;\n    if ( obs->rip",
+     ["match", WHOLE]),
+    ("one branch early", "casm_match.c", "if ( missing == 1 && obs->rip == t->from )",
+     "if ( missing <= 2 && obs->rip == t->from )", ["match", WHOLE]),
+    ("the step is not taken", "casm_match.c", "if ( missing == 1 && obs->rip == t->from )",
+     "if ( 0 )", ["match", WHOLE]),
+    ("the step is only taken from a hit", "casm_match.c", "if ( missing == 1 && obs->rip == t->from )",
+     "if ( missing == 1 && obs->rip == t->from && obs->reason == CASM_TM_BREAKPOINT )", ["match"]),
+    ("RF is never asked for", "casm_match.c", "there ? CASM_TM_FLAG_RF : 0", "0", ["match"]),
+    ("by state: the count is not compared", "casm_match.c", "if ( obs->branches == t->branches && !compare(t, obs) )",
+     "if ( !compare(t, obs) )", ["match", WHOLE]),
+    ("by state: only a hit may be the point", "casm_match.c", "if ( obs->branches == t->branches && !compare(t, obs) )",
+     "if ( obs->branches == t->branches && obs->reason == CASM_TM_BREAKPOINT && !compare(t, obs) )", ["match", WHOLE]),
+    ("by state: past the point is not noticed", "casm_match.c", "if ( obs->branches > t->branches )", "if ( 0 )", ["match"]),
+    ("hits are not limited", "casm_match.c", "if ( m->hits >= l->max_hits )", "if ( 0 )", ["match"]),
+    ("a counter that goes back is believed", "casm_match.c", "if ( obs->branches < m->last_branches )", "if ( 0 )", ["match"]),
+    ("two branches in one step are believed", "casm_match.c", "if ( grown > 1 )", "if ( 0 )", ["match"]),
+    ("a log may set breakpoints in Xen", "casm_match.c", "return casm_tm_guest_address(t->from) ? CASM_TM_OK : CASM_TM_WHY_BAD_ADDRESS;",
+     "return CASM_TM_OK;", ["match"]),
+    ("a canonical point may have no branch", "casm_match.c", "    if ( !t->branches )\n        return CASM_TM_WHY_BAD_BRANCHES;\n", "",
+     ["match"]),
+    ("recording: no rule for MOV SS", "casm_canon.c", "return cls == CASM_INSN_LOAD_SS || cls == CASM_INSN_IRET;",
+     "return cls == CASM_INSN_IRET;", ["canon", WHOLE]),
+    ("recording: no rule for IRET", "casm_canon.c", "return cls == CASM_INSN_LOAD_SS || cls == CASM_INSN_IRET;",
+     "return cls == CASM_INSN_LOAD_SS;", ["canon", WHOLE]),
+    ("recording: what follows MOV SS is not looked at", "casm_canon.c", "        cls = insn->after_cls;\n", "        cls = CASM_INSN_PLAIN;\n",
+     ["canon", WHOLE]),
+    ("recording: the first instruction may be the branch", "casm_canon.c",
+     "        c->state = STEPPING;\n        c->shadow = 1;", "        c->state = STEPPING;\n        c->shadow = 0;", ["canon", WHOLE]),
+    ("recording: PUSHF is stepped", "casm_canon.c", "cls == CASM_INSN_PUSHF || ", "", ["canon", WHOLE]),
+    ("recording: POPF is stepped", "casm_canon.c", " || cls == CASM_INSN_POPF)", ")", ["canon"]),
+    ("recording: REP is stepped round by round", "casm_canon.c", "cls == CASM_INSN_REP_STRING || cls == CASM_INSN_PUSHF",
+     "cls == CASM_INSN_PUSHF", ["canon"]),
+    ("recording: a point inside a REP", "casm_canon.c", "obs->rip != c->last_rip || within_rep(c, obs) )",
+     "obs->rip != c->last_rip )", [WHOLE]),
+    ("recording: `from` is where the branch went", "casm_canon.c", "deliver(c, obs, CASM_TM_CANONICAL, c->last_rip)",
+     "deliver(c, obs, CASM_TM_CANONICAL, obs->rip)", ["canon", WHOLE]),
+    ("recording: one step for ever", "casm_canon.c", "if ( c->steps + c->breaks >= c->max_steps )", "if ( 0 )", ["canon", WHOLE]),
+    ("recording: no end of the grace", "casm_canon.c", "if ( c->steps + c->breaks >= c->max_steps + CASM_CANON_GRACE_STEPS )", "if ( 0 )",
+     ["canon"]),
+    ("recording: a count over an addition is believed", "casm_canon.c", "grown && !c->shadow && may_branch(c->last_cls)",
+     "grown && !c->shadow", ["canon"]),
+    ("TEST is a string instruction", "casm_insn.c", "(opcode >= 0xa4 && opcode <= 0xa7) || (opcode >= 0xaa && opcode <= 0xaf)",
+     "(opcode >= 0xa4 && opcode <= 0xaf)", ["insn"]),
+    ("REX is an opcode", "casm_insn.c", "if ( bits == 64 && (bytes[i] & 0xf0) == 0x40 )", "if ( 0 )", ["insn"]),
+    ("no displacement without a base", "casm_insn.c", "(bytes[1] & 7) == 5 ? 6 : 2", "2", ["insn"]),
+    ("a run of MOV SS ends after the first", "casm_insn.c", "if ( insn->after_cls != CASM_INSN_LOAD_SS )", "if ( 1 )", ["insn", WHOLE]),
+]
+
+
+def run(program: Path, arguments: list[str]) -> tuple[bool, str]:
+    """Whether the tests pass, and how they ended."""
+    try:
+        result = subprocess.run([str(program), "--gtest_brief=1", *arguments], capture_output=True, timeout=120, check=False)
+        return result.returncode == 0, f"status {result.returncode}"
+    except subprocess.TimeoutExpired:
+        return False, "no end"
+
+
+def main() -> int:
+    split = sys.argv.index("--")
+    core = Path(sys.argv[1])
+    compiler = [word for word in sys.argv[2:split] if word]
+    linker, library = sys.argv[split + 1:split + 3]
+    parts = dict(argument.split("=", 1) for argument in sys.argv[split + 3:])
+    flags = [word for word in compiler[1:] if word.startswith("-fsanitize")]
+    # Of the exhaustive test what takes a second or two.
+    arguments = {WHOLE: ["--gtest_filter=*Two*:*Second*:*ThreeWithInterrupts*", "--gtest_fail_fast"]}
+    problems = []
+    with tempfile.TemporaryDirectory() as folder:
+        built = Path(folder) / "mutant.o"
+
+        def judge(test: str, *mutant: str) -> tuple[bool, str]:
+            program = Path(folder) / f"{test}_mutant"
+            subprocess.run([linker, *flags, *parts[test].split(","), *mutant, library, "-lgtest_main", "-lgtest", "-lpthread",
+                            "-o", str(program)], check=True)
+            return run(program, arguments.get(test, []))
+
+        # Without a mutant they pass: a rejection means something.
+        for test in parts:
+            passed, how = judge(test)
+            if not passed:
+                problems.append(f"the {test} test fails without a mutant ({how})")
+        for name, file, old, new, tests in MUTANTS:
+            source = (core / file).read_text(encoding="utf-8")
+            if source.count(old) != 1:
+                problems.append(f"{name}: its text is {source.count(old)} times in {file}: the table must follow the code")
+                continue
+            mutant = Path(folder) / file
+            mutant.write_text(source.replace(old, new), encoding="utf-8")
+            subprocess.run([*compiler, "-w", "-I", str(core), "-c", str(mutant), "-o", str(built)], check=True)
+            for test in tests:
+                survived, how = judge(test, str(built))
+                print(f"{'SURVIVED' if survived else 'rejected'}: {name} ({test} test, {how})", flush=True)
+                if survived:
+                    problems.append(f"survived: {name} ({test} test)")
+    print(f"{len(MUTANTS)} mutants, {len(problems)} problems")
+    print("\n".join(problems))
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
