@@ -34,7 +34,7 @@
  *   that memory. Canonical points do not have this weakness.
  *
  * Targets come from a log file, which nobody vouches for: begin checks them, and casm_match_next is defined for any sequence
- * of observations and gives at most max_hits + 1 answers to breakpoint hits before DELIVER or FAIL.
+ * of observations; the max_hits-th breakpoint hit is the last one that is not answered with a further BREAK.
  *
  * A guest that diverged, or was let past the point by an overflow later than the margin, may go on for ever without an
  * observation that could tell (a loop without branches that never comes to the breakpoint). The caller needs a time limit.
@@ -64,7 +64,7 @@ struct casm_match_limits {
     uint32_t margin_branches; /* more than the worst lateness of the overflow interrupt; 1 or more */
     uint32_t rearm_min;       /* no OVERFLOW for a distance of so many branches or fewer: break at once; 0 is allowed */
     uint32_t overflow_max;    /* longest distance that the counter can be programmed to; 1 or more */
-    uint32_t max_hits;        /* breakpoint hits per point after which to give up; 1 or more */
+    uint32_t max_hits;        /* breakpoint hits per point: the last of them must bring the end; 1 or more */
 };
 
 struct casm_match {

@@ -34,7 +34,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     target.hash = input.byte();
     casm_match_limits limits{
         static_cast<std::uint32_t>(input.word_near(4)), static_cast<std::uint32_t>(input.word_near(4)),
-        static_cast<std::uint32_t>(input.word_near(8)), static_cast<std::uint32_t>(input.word_near(12))};
+        static_cast<std::uint32_t>(input.word_near(8)), static_cast<std::uint32_t>(input.byte() % 8)};
     casm_match match;
     const int result = casm_match_begin(&match, &target, (input.byte() & 1) ? &limits : nullptr);
     if (result == CASM_TM_OK) {
@@ -66,7 +66,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             case CASM_TM_BREAK:
                 require(act.value == (target.kind == CASM_TM_CANONICAL ? target.from : target.rip));
                 require(((act.flags & CASM_TM_FLAG_RF) != 0) == (obs.rip == act.value));
-                if (obs.reason == CASM_TM_BREAKPOINT) require(++answered_hits <= match.limits.max_hits);
+                if (obs.reason == CASM_TM_BREAKPOINT) require(++answered_hits < match.limits.max_hits);
                 break;
             case CASM_TM_SINGLE:
                 require(target.kind == CASM_TM_CANONICAL && obs.rip == target.from &&
