@@ -6,6 +6,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "casmotion/smt/solver.h"
@@ -23,7 +24,10 @@ class Script {
     void add(std::string_view comment, const Term& term);
 
     // The terms added, in order.
-    [[nodiscard]] const std::vector<Term>& terms() const { return terms_; }
+    [[nodiscard]] const std::vector<Term>& terms() const& { return terms_; }
+    [[nodiscard]] std::vector<Term> terms() && {
+        return std::move(terms_);
+    }  // safe in a range-for over a temporary
     [[nodiscard]] Outcome expected() const { return expected_; }
     [[nodiscard]] const std::string& logic() const { return logic_; }
 
