@@ -32,6 +32,9 @@ std::optional<uint64_t> parse_size(std::string_view text);
 /// Reads an unsigned decimal number that fills the whole text. nullopt: it does not, or it is too large.
 std::optional<uint64_t> parse_u64(std::string_view text);
 
+/// Reads a hexadecimal number, "0x" before it or not, that fills the whole text. nullopt as above.
+std::optional<uint64_t> parse_hex(std::string_view text);
+
 /// Text of untrusted origin (a guest's name, bytes of a log) with control characters made harmless: "\x1b"
 /// and so on. Newlines are escaped as well: the result is one line.
 std::string printable(std::string_view text);

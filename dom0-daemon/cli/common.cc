@@ -48,6 +48,17 @@ Result<uint64_t> seconds_option(const std::string& option, const std::string& te
     return static_cast<uint64_t>(seconds * 1e9);
 }
 
+Result<AddressRange> address_range_option(const std::string& option, const std::string& text) {
+    const size_t dash = text.find('-');
+    const std::string_view all(text);
+    const std::optional<uint64_t> first = parse_hex(all.substr(0, dash));
+    const std::optional<uint64_t> last = dash == std::string::npos ? std::nullopt : parse_hex(all.substr(dash + 1));
+    if (!first || !last || *last < *first)
+        return usage_error(option + ": '" + printable(text) +
+                           "' is not a range of addresses (example: ffffffff81000000-ffffffff81000fff)");
+    return AddressRange{*first, *last};
+}
+
 Result<uint32_t> classes_option(const std::vector<std::string>& names) {
     uint32_t bits = 0;
     for (const std::string& name : names) {

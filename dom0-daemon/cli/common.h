@@ -50,6 +50,14 @@ Result<uint64_t> count_option(const std::string& option, const std::string& text
 /// long.
 Result<uint64_t> seconds_option(const std::string& option, const std::string& text);
 
+/// Guest addresses, both inclusive.
+struct AddressRange {
+    uint64_t first = 0, last = 0;
+};
+
+/// "FIRST-LAST" in hexadecimal, with or without 0x; usage error (2) naming the option if it is none.
+Result<AddressRange> address_range_option(const std::string& option, const std::string& text);
+
 /// Class names as a set of bits; usage error (2) with the known names.
 Result<uint32_t> classes_option(const std::vector<std::string>& names);
 

@@ -9,6 +9,7 @@
 #include "cli/command.h"
 #include "cli/common.h"
 #include "report/session_report.h"
+#include "session/host_check.h"
 #include "session/record_session.h"
 
 namespace casmotion {
@@ -34,12 +35,23 @@ class RecordCommand final : public Command {
             ->type_name("N");
         app.add_option("--ring", ring_, "size of the log ring, a power of two from 64K to 64M (default 4M)")
             ->type_name("SIZE");
+        app.add_option("--max-delay", max_delay_,
+                       "how long an event may wait for the guest to enter Xen (default 100); needs a branch counter")
+            ->type_name("US");
+        app.add_flag("--no-counter", no_counter_,
+                     "do not use the branch counter: events wait until the guest enters Xen");
         app.add_flag("--account", request_.account, "measure cycles per cause in Xen (slower)");
         app.add_flag("--keep", request_.keep, "with CFG: do not destroy the domain when its guest ended");
         app.add_option("--disable-class", disabled_,
                        "do not log this class (for tests: the log will not replay)")
             ->type_name("NAME")
             ->allow_extra_args(false)
+            ->group("Debugging");
+        app.add_option("--dense", dense_, "a point at every N-th instruction of the range, delivering or not (slow)")
+            ->type_name("N")
+            ->group("Debugging");
+        app.add_option("--dense-range", dense_range_, "guest addresses of --dense, hexadecimal, inclusive")
+            ->type_name("FIRST-LAST")
             ->group("Debugging");
         app.add_flag("--json", json_, "print the result as JSON on stdout");
         app.footer(
@@ -69,21 +81,57 @@ class RecordCommand final : public Command {
             CASM_ASSIGN(request_.digest_interval, count_option("--digest-interval", digest_interval_));
         }
         CASM_ASSIGN(request_.disable, classes_option(disabled_));
+        CASM_TRY(read_point_options());
         request_.tool_version = kVersion;
         CASM_TRY(check_log_target(request_.log_path));
 
         CASM_ASSIGN(const std::unique_ptr<XenHost> host, XenHost::open(global));
         const SessionHost session = host->session();
+        CASM_ASSIGN(const HostInfo info, require_recording_host(session.hypervisor));
+        request_.counter = info.counter_ready() && !no_counter_;
+        if (!request_.counter) {
+            session.progress.notice("record: no branch counter is used (" +
+                                    (no_counter_ ? "--no-counter" : counter_reason_text(info)) +
+                                    "): events wait until the guest enters Xen;");
+            session.progress.notice("record: a guest that computes for long without entering it sees its timer late (290 ms and "
+                                    "more were measured)");
+        }
         CASM_ASSIGN(const RecordReport report, record(session, request_));
         session.progress.notice(to_text(report));
+        if (report.outcome.status_known)
+            for (const std::string& line : measured_lines("record", report.outcome.status))
+                session.progress.notice(line);
         if (json_) CASM_TRY(write_stdout(json_text(to_json(report))));
         return verdict_of(report);
     }
 
   private:
+    /// Points between entries: --max-delay, --dense, --dense-range.
+    Status read_point_options() {
+        if (no_counter_ && (!max_delay_.empty() || !dense_.empty()))
+            return usage_error("--max-delay and --dense need the branch counter: leave --no-counter out");
+        if (!max_delay_.empty()) {
+            CASM_ASSIGN(const uint64_t us, count_option("--max-delay", max_delay_, kMaxDelayUs));
+            request_.max_delay_ns = us * 1000;
+        }
+        if (dense_.empty() != dense_range_.empty())
+            return usage_error("--dense and --dense-range belong together");
+        if (dense_.empty()) return {};
+        CASM_ASSIGN(const uint64_t every, count_option("--dense", dense_, ~uint32_t{0}));
+        if (every == 0) return usage_error("--dense: every how many instructions? 1 or more");
+        request_.dense_every = static_cast<uint32_t>(every);
+        CASM_ASSIGN(const AddressRange range, address_range_option("--dense-range", dense_range_));
+        request_.dense_first = range.first;
+        request_.dense_last = range.last;
+        return {};
+    }
+
+    static constexpr uint64_t kMaxDelayUs = 10'000'000;  // ten seconds: as good as never
+
     RecordRequest request_;
-    std::string for_, max_log_, ring_, digest_interval_;
+    std::string for_, max_log_, ring_, digest_interval_, max_delay_, dense_, dense_range_;
     std::vector<std::string> disabled_;
+    bool no_counter_ = false;
     bool json_ = false;
 };
 

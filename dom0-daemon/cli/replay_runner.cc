@@ -6,9 +6,13 @@
 
 #include "base/failures.h"
 #include "cli/common.h"
+#include "report/session_report.h"
 
 namespace casmotion {
 namespace {
+
+/// More than any interrupt is late by; steps and breakpoint hits per point stay bearable below it.
+constexpr uint64_t kMaxMarginBranches = 1u << 20;
 
 struct FileCloser {
     void operator()(FILE* file) const {
@@ -56,6 +60,9 @@ void ReplayOptions::declare(CLI::App& app) {
     app.add_option("--stall-timeout", stall_timeout,
                    "give up when nothing was replayed for that long (default 120, 0: never)")
         ->type_name("SECONDS");
+    app.add_option("--margin", margin,
+                   "branches by which the counter's overflow interrupts may come late (default 256)")
+        ->type_name("BRANCHES");
     app.add_flag("--keep", keep, "leave the domain, paused where the replay ended");
 }
 
@@ -71,6 +78,11 @@ Result<ReplayResult> run_replay(LogReader& reader, const ReplayOptions& options,
     if (!options.ring.empty()) {
         CASM_ASSIGN(const uint64_t bytes, size_option("--ring", options.ring));
         CASM_ASSIGN(request.feed_ring, check_ring_size(bytes));
+    }
+    if (!options.margin.empty()) {
+        CASM_ASSIGN(const uint64_t branches, count_option("--margin", options.margin, kMaxMarginBranches));
+        if (branches == 0) return usage_error("--margin: an overflow interrupt is always late; at least 1");
+        request.margin_branches = static_cast<uint32_t>(branches);
     }
     CASM_ASSIGN(const std::unique_ptr<XenHost> host, XenHost::open(global));
 
@@ -88,6 +100,8 @@ Result<ReplayResult> run_replay(LogReader& reader, const ReplayOptions& options,
         host->session().progress.notice(
             "replay: the console output is not complete: " +
             errno_status(options.console_to.empty() ? "stdout" : options.console_to, error).message());
+    for (const std::string& line : measured_lines("replay", out.report.outcome.status))
+        host->session().progress.notice(line);
     if (out.report.outcome.end == ReplayEnd::kDiverged) {
         out.divergence =
             make_divergence_report(reader, out.report.outcome.status.divergence, out.report.host_differences);

@@ -18,7 +18,7 @@ namespace casmotion {
 
 /// Options of a replay as given on the command line.
 struct ReplayOptions {
-    std::string kernel, ramdisk, console_to, ring, stall_timeout;
+    std::string kernel, ramdisk, console_to, ring, stall_timeout, margin;
     bool keep = false;
 
     void declare(CLI::App& app);

@@ -21,6 +21,9 @@ Status op_failure(std::string_view what, DomId domain, OpResult result) {
             return host_lacks(prefix + "not permitted (run as root in dom0)");
         case ENOMEM:
             return host_lacks(prefix + "Xen is out of memory (a smaller --ring needs less)");
+        case ENODEV:
+            return host_lacks(prefix +
+                              "the branch counter cannot be used any more, or the domain is not in the pool");
         case ENOSYS:
         case EOPNOTSUPP:
             return host_lacks(prefix +

@@ -88,9 +88,15 @@ class XenHypervisor final : public Hypervisor {
         const OpResult result = domctl(DomId{0}, control);
         if (!result.ok()) return result;
         const auto& host = control.u.host;
-        out = HostInfo{host.abi,          host.cpupool,          host.pool_first_mfn,
-                       host.pool_frames,  host.guest_frames_max, host.user_domid,
-                       host.hook_switches};
+        out = HostInfo{.abi = host.abi,
+                       .cpupool = host.cpupool,
+                       .pool_first_mfn = host.pool_first_mfn,
+                       .pool_frames = host.pool_frames,
+                       .guest_frames_max = host.guest_frames_max,
+                       .user_domid = host.user_domid,
+                       .hook_switches = host.hook_switches,
+                       .counter = static_cast<casm_counter>(host.counter),
+                       .counter_why = static_cast<casm_counter_why>(host.counter_why)};
         return result;
     }
 
@@ -113,10 +119,16 @@ class XenHypervisor final : public Hypervisor {
         casm_domctl control = {};
         control.op = CASM_OP_start;
         control.u.start.mode = options.mode;
-        control.u.start.flags = options.account ? CASM_START_ACCOUNT : 0;
+        control.u.start.flags =
+            (options.account ? CASM_START_ACCOUNT : 0) | (options.counter ? CASM_START_COUNTER : 0);
         control.u.start.digest_interval = options.digest_interval;
         control.u.start.disable = options.disable;
         control.u.start.check_bits = options.check_bits;
+        control.u.start.max_delay_ns = options.max_delay_ns;
+        control.u.start.margin_branches = options.margin_branches;
+        control.u.start.dense_every = options.dense_every;
+        control.u.start.dense_first = options.dense_first;
+        control.u.start.dense_last = options.dense_last;
         return domctl(domain, control);
     }
 

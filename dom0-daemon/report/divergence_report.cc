@@ -7,8 +7,10 @@
 
 #include "base/host_text.h"
 #include "casmotion/log_check.h"
+#include "casmotion/record_fields.h"
 #include "casmotion/record_text.h"
 #include "casmotion/taxonomy.h"
+#include "report/point_divergence.h"
 
 namespace casmotion {
 namespace {
@@ -26,36 +28,16 @@ Record to_record(const casm_rec& header, const uint64_t (&words)[3]) {
     return out;
 }
 
-std::optional<uint64_t> value_at(const Record& record, Place place) {
-    switch (place) {
-        case Place::kKind:
-            return record.kind;
-        case Place::kCheck:
-            return record.check;
-        case Place::kAux:
-            return record.aux;
-        case Place::kW0:
-            return record.w[0];
-        case Place::kW1:
-            return record.w[1];
-        case Place::kW2:
-            return record.w[2];
-        case Place::kBlob:
-            return std::nullopt;
-    }
-    return std::nullopt;
-}
-
-std::string value_text(uint64_t value) {
-    return value < 10 ? std::to_string(value) : std::to_string(value) + " (" + hex_text(value) + ")";
-}
-
 /// The fields of a record from the text form that `casmotion events` prints, without index and ordinal.
 std::string record_text(const Record& record) {
     std::string out(class_name(record.cls));
     for (const FieldInfo& field : fields_of(record.cls)) {
         if (const auto value = value_at(record, field.place)) {
-            out += " " + std::string(field.name) + "=" + value_text(*value);
+            out += " " + std::string(field.name) + "=" + field_text(record.cls, field.place, *value);
+        } else if (const auto state = apoint_state(record)) {
+            out += " from=" + hex_text(state->from) + " rcx=" + hex_text(state->rcx) + " rsp=" + hex_text(state->rsp);
+        } else if (record.cls == CASM_CLS_APOINT) {
+            continue;  // what Xen reports of the replay's place: RCX and RSP are among the registers
         } else if (!record.blob.empty()) {
             out += " " + std::string(field.name) + "=" + std::to_string(record.blob.size()) + " bytes";
         } else {
@@ -183,13 +165,17 @@ DivergenceReport make_divergence_report(LogReader& reader, const casm_divergence
                             : report.actual ? report.actual->cls
                                             : uint8_t{0});
 
-    if (report.expected && report.actual && report.expected->cls == report.actual->cls) {
+    const bool same_class = report.expected && report.actual && report.expected->cls == report.actual->cls;
+    if (same_class && report.expected->cls == CASM_CLS_APOINT) {
+        report.differences = apoint_differences(*report.expected, *report.actual, divergence);
+    } else if (same_class) {
         for (const FieldInfo& field : fields_of(report.expected->cls)) {
             const auto expected = value_at(*report.expected, field.place);
             const auto actual = value_at(*report.actual, field.place);
             if (expected && actual && *expected != *actual)
-                report.differences.push_back(
-                    {std::string(field.name), value_text(*expected), value_text(*actual)});
+                report.differences.push_back({std::string(field.name),
+                                              field_text(report.expected->cls, field.place, *expected),
+                                              field_text(report.expected->cls, field.place, *actual)});
             if (!expected && divergence.blob_offset != ~uint64_t{0})
                 report.differences.push_back({std::string(field.name), "the log's bytes",
                                               "others from byte " + std::to_string(divergence.blob_offset)});
@@ -205,6 +191,8 @@ DivergenceReport make_divergence_report(LogReader& reader, const casm_divergence
         report.registers.emplace_back(kRegisters[i], divergence.regs[i]);
 
     report.before = read_before(reader, divergence.record);
+    if (is_counter_fault(divergence)) report.counter_fault = counter_fault_text(reader, report);
+    explain_point(report);
     explain_initial(report, host_differences);
     explain_classes(report);
     explain_log(report, reader);
@@ -216,6 +204,7 @@ DivergenceReport make_divergence_report(LogReader& reader, const casm_divergence
 std::string to_text(const DivergenceReport& report) {
     std::string out = "replay diverged from the log at record " + with_thousands(report.record) + ", class " +
                       report.cls + ", after " + with_thousands(report.ordinal) + " entries\n";
+    if (report.counter_fault) out += "  " + *report.counter_fault + "\n";
     out += "  expected (log):   " +
            (report.expected ? record_text(*report.expected) : "nothing: the log has no record left") + "\n";
     out += "  actual (replay):  " +
@@ -269,6 +258,7 @@ Json to_json(const DivergenceReport& report) {
         differences.push_back(
             {{"field", field.field}, {"expected", field.expected}, {"actual", field.actual}});
     out["differences"] = differences;
+    out["counter_fault"] = report.counter_fault ? Json(*report.counter_fault) : Json();
     out["blob_offset"] = report.blob_offset ? Json(*report.blob_offset) : Json();
     Json registers = Json::object();
     for (const auto& [name, value] : report.registers) registers[name] = hex_text(value);

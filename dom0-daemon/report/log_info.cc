@@ -70,6 +70,9 @@ Result<LogInfo> read_log_info(LogReader& reader) {
         if (!more) break;
         const uint64_t bytes = ring_size_bytes(record);
         ++info.records;
+        if (record.cls == CASM_CLS_APOINT)
+            ++(record.kind == CASM_APOINT_CANONICAL ? info.apoints_canonical : info.apoints_by_state);
+        if (record.cls == CASM_CLS_BRANCHES) info.branches = record.w[0];
         info.ring_bytes += bytes;
         if (record.cls < CASM_CLASSES_MAX) {
             ++info.class_records[record.cls];
@@ -106,6 +109,15 @@ std::string to_text(const LogInfo& info) {
                            (manifest.options.digest_interval == 0
                                 ? std::string("at start and end")
                                 : "every " + with_thousands(manifest.options.digest_interval) + " entries"));
+    out += line("counter", manifest.options.counter == CASM_COUNTER_ABSENT
+                               ? std::string("none: events were injected at entries into Xen only")
+                               : std::string(counter_name(manifest.options.counter)) +
+                                     ", events waited at most about " +
+                                     with_thousands(manifest.options.max_delay_ns / 1000) + " us for an entry");
+    if (manifest.options.counter != CASM_COUNTER_ABSENT)
+        out += line("points", with_thousands(info.apoints_canonical) + " between entries named by the branch count, " +
+                                  with_thousands(info.apoints_by_state) + " by state; " +
+                                  with_thousands(info.branches) + " branches counted");
     if (manifest.options.disabled_classes != 0)
         out += line("switched off",
                     class_list(manifest.options.disabled_classes) + " (a test's log: it will not replay)");
@@ -174,6 +186,10 @@ Json to_json(const LogInfo& info) {
     out["tsc_khz"] = manifest.tsc_khz;
     out["digest_interval"] = manifest.options.digest_interval;
     out["check_bits"] = manifest.options.check_bits;
+    out["counter"] = std::string(counter_name(manifest.options.counter));
+    out["max_delay_ns"] = manifest.options.max_delay_ns;
+    out["apoints"] = {{"canonical", info.apoints_canonical}, {"by_state", info.apoints_by_state}};
+    out["branches"] = info.branches;
     Json disabled = Json::array();
     for (const ClassInfo& each : kClasses)
         if ((manifest.options.disabled_classes & (1u << each.id)) != 0)

@@ -3,6 +3,7 @@
 
 #include "base/host_text.h"
 #include "casmotion/taxonomy.h"
+#include "report/point_divergence.h"
 #include "report/status_report.h"
 
 namespace casmotion {
@@ -57,6 +58,16 @@ std::string to_text(const RecordReport& report) {
            (report.domain_left && report.outcome.end != RecordEnd::kVanished
                 ? ", domain " + std::to_string(report.domain.value) + " left"
                 : "");
+}
+
+std::vector<std::string> measured_lines(const char* command, const casm_status& status) {
+    std::vector<std::string> out;
+    const std::string head = std::string(command) + ": ";
+    if (const std::string delays = delays_text(status); !delays.empty())
+        out.push_back(head + "effects waited for their point: " + delays);
+    if (const std::string points = apoints_text(status.apoints); !points.empty())
+        out.push_back(head + "points between entries: " + points);
+    return out;
 }
 
 Status verdict_of(const RecordReport& report) {
@@ -122,7 +133,10 @@ Status verdict_of(const ReplayReport& report, const LogReader& reader) {
         case ReplayEnd::kEqual:
             return {};
         case ReplayEnd::kDiverged:
-            return {Category::kRefuted, "the replay of " + reader.name() + " diverged at record " +
+            return {Category::kRefuted, "the replay of " + reader.name() +
+                                            (is_counter_fault(report.outcome.status.divergence)
+                                                 ? " met a counter fault at record "
+                                                 : " diverged at record ") +
                                             with_thousands(report.outcome.status.divergence.record)};
         case ReplayEnd::kLogRanOut:
             return log_invalid(reader.name() +

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <string>
 
 #include "base/clock.h"
 #include "casmotion/status.h"
@@ -23,6 +24,9 @@ Result<HostInfo> require_recording_host(Hypervisor& hypervisor);
 
 /// The pool can hold a guest of `memory_bytes`. Host lacks (69) otherwise.
 Status require_room(const HostInfo& host, uint64_t memory_bytes);
+
+/// Why the host's branch counter cannot be used, for messages: "this processor has no ...". For a ready one: empty.
+std::string counter_reason_text(const HostInfo& host);
 
 /// Waits until no domain has the pool. A domain that is being destroyed gives its memory back a moment after
 /// `xl destroy` returned, so that is waited for, up to `patience`; a domain that lives is not. Host lacks

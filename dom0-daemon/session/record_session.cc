@@ -118,6 +118,10 @@ Manifest make_manifest(const SessionHost& host, const HostInfo& info, DomId doma
     out.options.digest_interval = request.digest_interval;
     out.options.check_bits = kCheckBits;
     out.options.disabled_classes = request.disable;
+    if (request.counter) {
+        out.options.counter = info.counter;
+        out.options.max_delay_ns = request.max_delay_ns;
+    }
     out.created_unix_s = static_cast<int64_t>(std::time(nullptr));
     out.tool_version = request.tool_version;
     return out;
@@ -139,6 +143,15 @@ void add_measurements(const RecordOutcome& outcome, Summary& summary) {
                                               "delays_under_10s",  "delays_longer"};
     static_assert(std::size(kDelays) == std::size(decltype(casm_status::delay_count){}));
     for (size_t i = 0; i < std::size(kDelays); ++i) out[kDelays[i]] = status.delay_count[i];
+    if (status.branches != 0) out["branches"] = status.branches;
+    const casm_apoint_stats& points = status.apoints;
+    if (points.canonical + points.by_state != 0) {
+        out["apoints_canonical"] = points.canonical;
+        out["apoints_by_state"] = points.by_state;
+        out["apoint_steps"] = points.steps;
+        out["apoint_hits"] = points.hits;
+        out["apoint_steps_max"] = points.steps_max;
+    }
     static constexpr std::pair<casm_cause, const char*> kCauses[] = {
         {CASM_CAUSE_ENTRY, "cycles_entry"},         {CASM_CAUSE_TSC, "cycles_tsc"},
         {CASM_CAUSE_EXIT, "cycles_exit"},           {CASM_CAUSE_DIGEST, "cycles_digest"},
@@ -190,6 +203,13 @@ Result<RecordReport> record_domain(const SessionHost& host, const HostInfo& info
     start.digest_interval = request.digest_interval;
     start.disable = request.disable;
     start.check_bits = kCheckBits;
+    if (request.counter) {
+        start.counter = true;
+        start.max_delay_ns = request.max_delay_ns;
+        start.dense_every = request.dense_every;
+        start.dense_first = request.dense_first;
+        start.dense_last = request.dense_last;
+    }
     if (const OpResult result = host.hypervisor.start(domain, start); !result.ok())
         return op_failure("start recording", domain, result);
     CASM_TRY(host.toolstack.unpause(domain));
@@ -304,6 +324,9 @@ Result<RecordReport> record(const SessionHost& host, const RecordRequest& reques
         return host_lacks("this Xen cannot switch off the hook of class '" + std::string(class_name(bit)) +
                           "'");
     }
+
+    if (request.counter && !info.counter_ready())
+        return host_lacks("this host has no branch counter that could be used");
 
     if (!target_is_file(host.toolstack, request.target)) {
         CASM_ASSIGN(const DomId domain, host.toolstack.find_domain(request.target));

@@ -7,6 +7,7 @@
 #include "base/cpu_info.h"
 #include "base/failures.h"
 #include "base/host_text.h"
+#include "casmotion/taxonomy.h"
 #include "hypervisor/op_text.h"
 #include "rings/ring_reader.h"
 #include "rings/ring_writer.h"
@@ -23,6 +24,14 @@ Status check_pool_place(const HostInfo& host, const Manifest& manifest) {
                       hex_text(manifest.pool_first_mfn * kFrameBytes) + ", this host's begins at " +
                       hex_text(host.pool_first_mfn * kFrameBytes) +
                       ": boot Xen with the same casm_pool= as the recording host");
+}
+
+/// Points between entries are found by the number of branches.
+Status check_counter(const HostInfo& host, const Manifest& manifest) {
+    if (manifest.options.counter == CASM_COUNTER_ABSENT || host.counter_ready()) return {};
+    return host_lacks("the log was recorded with a branch counter (" +
+                      std::string(counter_name(manifest.options.counter)) + ") and cannot be replayed without one: " +
+                      counter_reason_text(host));
 }
 
 void compare(std::vector<std::string>& out, const char* what, const std::string& recorded,
@@ -45,6 +54,9 @@ std::vector<std::string> host_differences(const SessionHost& host, const HostInf
     if (manifest.pool_frames != info.pool_frames)
         out.push_back("memory pool: recorded with " + with_thousands(manifest.pool_frames) +
                       " frames, this host has " + with_thousands(info.pool_frames));
+    if (manifest.options.counter != CASM_COUNTER_ABSENT)
+        compare(out, "branch counter", std::string(counter_name(manifest.options.counter)),
+                std::string(counter_name(info.counter)));
     std::string policy;
     if (!manifest.cpu.policy.empty() && host.hypervisor.cpu_policy(domain, policy).ok() &&
         policy != manifest.cpu.policy)
@@ -60,6 +72,7 @@ Result<ReplayReport> replay_once(const SessionHost& host, LogReader& reader, con
         return Status(Category::kLogInvalid, "the log holds no record: it was cut before its first chunk was complete");
     CASM_ASSIGN(const HostInfo info, require_recording_host(host.hypervisor));
     CASM_TRY(check_pool_place(info, manifest));
+    CASM_TRY(check_counter(info, manifest));
     CASM_TRY(require_room(info, manifest.guest.memory_kib * 1024));
     CASM_TRY(wait_for_pool(host.hypervisor, host.toolstack, host.clock, kPoolPatience));
     CASM_ASSIGN(const BootFiles files, open_boot_files(reader, request.kernel, request.ramdisk));
@@ -91,7 +104,7 @@ Result<ReplayReport> replay_once(const SessionHost& host, LogReader& reader, con
     Replayer replayer(host.hypervisor, domain, log_ring, feed_ring, reader, host.clock, host.stop,
                       host.progress, console);
     CASM_TRY(replayer.prefill());
-    CASM_ASSIGN(const std::optional<ReplayOutcome> at_start, replayer.start());
+    CASM_ASSIGN(const std::optional<ReplayOutcome> at_start, replayer.start(request.margin_branches));
     if (at_start) {
         report.outcome = *at_start;
     } else {

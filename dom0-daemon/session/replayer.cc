@@ -41,12 +41,14 @@ Status Replayer::prefill() {
     return feed();
 }
 
-Result<std::optional<ReplayOutcome>> Replayer::start() {
+Result<std::optional<ReplayOutcome>> Replayer::start(uint32_t margin_branches) {
     started_ns_ = clock_.now_ns();
     StartOptions options;
     options.mode = CASM_MODE_REPLAY;
     options.digest_interval = reader_.manifest().options.digest_interval;
     options.check_bits = reader_.manifest().options.check_bits;
+    options.counter = reader_.manifest().options.counter != CASM_COUNTER_ABSENT;
+    options.margin_branches = margin_branches;
     const OpResult result = hypervisor_.start(domain_, options);
     if (result.ok()) return std::optional<ReplayOutcome>{};
     if (result.error != EXDEV) return op_failure("start the replay of", domain_, result);

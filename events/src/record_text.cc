@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <span>
 
+#include "casmotion/record_fields.h"
 #include "casmotion/taxonomy.h"
 
 namespace casmotion {
@@ -56,37 +57,17 @@ std::string printable(std::span<const std::uint8_t> bytes) {
     return text;
 }
 
-std::uint64_t value_of(const Record& record, Place place) {
-    switch (place) {
-        case Place::kKind:
-            return record.kind;
-        case Place::kCheck:
-            return record.check;
-        case Place::kAux:
-            return record.aux;
-        case Place::kW0:
-            return record.w[0];
-        case Place::kW1:
-            return record.w[1];
-        case Place::kW2:
-            return record.w[2];
-        case Place::kBlob:
-            return record.blob.size();
-    }
-    return 0;
-}
-
 // Is the field an address, hash or register, better read in hexadecimal?
 bool is_hex(const FieldInfo& field) {
     for (const std::string_view name :
-         {"check", "index", "value", "leaf", "eax_ebx", "ecx_edx", "va", "digest", "hash"})
+         {"check", "index", "value", "leaf", "eax_ebx", "ecx_edx", "va", "digest", "hash", "rip"})
         if (field.name == name) return true;
     return false;
 }
 
 // The name that a number has in this field of this record, if any.
 std::string_view value_name(const Record& record, const FieldInfo& field) {
-    const std::uint64_t value = value_of(record, field.place);
+    const std::uint64_t value = value_at(record, field.place).value_or(0);
     const auto number = static_cast<std::uint32_t>(value);
     switch (static_cast<casm_class>(record.cls)) {
         case CASM_CLS_ENTRY:
@@ -154,6 +135,10 @@ std::string to_text(const Record& record, RecordIndex index, SyncOrdinal ordinal
     std::string line = head;
     for (const FieldInfo& field : fields_of(record.cls)) {
         line += ' ';
+        if (const auto state = apoint_state(record); state && field.place == Place::kBlob) {
+            line += "from=" + hex(state->from) + " rcx=" + hex(state->rcx) + " rsp=" + hex(state->rsp);
+            continue;
+        }
         line += field.name;
         line += '=';
         if (field.place == Place::kBlob) {
@@ -167,7 +152,7 @@ std::string to_text(const Record& record, RecordIndex index, SyncOrdinal ordinal
             if (is_text(record)) line += " \"" + printable(shown) + "\"";
             continue;
         }
-        const std::uint64_t value = value_of(record, field.place);
+        const std::uint64_t value = value_at(record, field.place).value_or(0);
         const std::string_view name = value_name(record, field);
         if (record.cls == CASM_CLS_ENTRY && field.place == Place::kAux &&
             record.kind == CASM_ENTRY_EXCEPTION) {
@@ -196,13 +181,15 @@ std::string to_json(const Record& record, RecordIndex index, SyncOrdinal ordinal
         if (field.place == Place::kBlob) {
             if (record.cls == CASM_CLS_END) {
                 out[key] = applied_counters(record);
+            } else if (const auto state = apoint_state(record)) {
+                out[key] = {{"from", hex(state->from)}, {"rcx", hex(state->rcx)}, {"rsp", hex(state->rsp)}};
             } else {
                 out[key] = hex(record.blob);
                 if (is_text(record)) out["text"] = printable(record.blob);
             }
             continue;
         }
-        const std::uint64_t value = value_of(record, field.place);
+        const std::uint64_t value = value_at(record, field.place).value_or(0);
         const std::string_view name = value_name(record, field);
         if (!name.empty() && is_enumeration(record, field)) {
             out[key] = name;

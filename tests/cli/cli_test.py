@@ -78,11 +78,21 @@ class Cli(unittest.TestCase):
             (["record", "guest", "-o", self.folder / "l", "--max-log", "much"], "--max-log"),
             (["record", "guest", "-o", self.folder / "l", "--disable-class", "time"], "evtchn"),
             (["record", "guest", "-o", self.folder / "l", "--digest-interval", "-1"], "--digest-interval"),
+            (["record", "guest", "-o", self.folder / "l", "--max-delay", "1.5"], "--max-delay"),
+            (["record", "guest", "-o", self.folder / "l", "--max-delay", "99999999999"], "--max-delay"),
+            (["record", "guest", "-o", self.folder / "l", "--max-delay", "50", "--no-counter"], "--no-counter"),
+            (["record", "guest", "-o", self.folder / "l", "--dense", "1"], "belong together"),
+            (["record", "guest", "-o", self.folder / "l", "--dense-range", "1-2"], "belong together"),
+            (["record", "guest", "-o", self.folder / "l", "--dense", "0", "--dense-range", "1-2"], "--dense"),
+            (["record", "guest", "-o", self.folder / "l", "--dense", "1", "--dense-range", "2-1"], "range of addresses"),
+            (["record", "guest", "-o", self.folder / "l", "--dense", "1", "--dense-range", "xyz"], "range of addresses"),
             (["record", "guest", "-o", self.folder], "exists already"),
             (["record", "guest", "-o", self.folder / "no" / "l"], "no folder"),
             (["record", "guest", "-o", ""], "path"),
             (["record", "guest", "other", "-o", self.folder / "l"], "other"),
             (["replay"], "required"),
+            (["replay", self.make_log(name="given"), "--margin", "0"], "--margin"),
+            (["replay", self.folder / "given", "--margin", "-3"], "--margin"),
             (["replay", "--consol", "x"], "did you mean --console-to?"),
             (["info"], "required"),
             (["events"], "required"),
@@ -92,7 +102,7 @@ class Cli(unittest.TestCase):
         ]:
             with self.subTest(arguments=arguments):
                 self.expect(2, *arguments, says=says)
-        self.assertEqual(list(self.folder.iterdir()), [])
+        self.assertEqual([f.name for f in self.folder.iterdir()], ["given"])
 
     # -- a host without Xen --------------------------------------------------------------------------------------
 
@@ -140,6 +150,13 @@ class Cli(unittest.TestCase):
         self.assertGreater(verify["time_points"]["named_by_state"], 0)
         self.assertIsNone(verify["replay"])
         self.assertIn("powered off", self.expect(0, "info", log))
+        points = [e for e in events if e["class"] == "apoint"]
+        self.assertEqual({"canonical": sum(e["kind"] == "canonical" for e in points),
+                          "by_state": sum(e["kind"] == "by state" for e in points)}, info["apoints"])
+        self.assertGreater(info["apoints"]["by_state"], 0)
+        self.assertEqual(info["branches"], [e["total"] for e in events if e["class"] == "branches"][-1])
+        self.assertEqual(info["counter"], "AMD")
+        self.assertRegex(self.expect(0, "info", log), r"counter +AMD, events waited at most about 100 us")
         self.expect(75, "verify", log)
 
     def test_events_ranges_and_limits(self):

@@ -5,8 +5,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstring>
+
+#include "base/host_text.h"
 #include "casmotion/taxonomy.h"
 #include "report/divergence_report.h"
+#include "report/session_report.h"
 #include "support/fake_clock.h"
 #include "support/fake_xen.h"
 #include "support/log_files.h"
@@ -20,6 +25,11 @@ constexpr RingBytes kRing{CASM_RING_MIN_BYTES};
 
 class ReplayerTest : public testing::Test {
   protected:
+    ReplayerTest() {
+        xen_.info.counter = CASM_COUNTER_AMD;  // synthetic logs have one
+        xen_.info.counter_why = CASM_COUNTER_READY;
+    }
+
     /// Replays `log` in a domain whose execution is `trace`.
     Result<ReplayOutcome> replay(const std::vector<Record>& trace, const std::vector<Record>& log,
                                  bool closed = true, uint64_t stall_limit_ns = 0) {
@@ -166,6 +176,106 @@ INSTANTIATE_TEST_SUITE_P(Replayer, EveryInput,
                          testing::Values(CASM_CLS_TSC, CASM_CLS_MSR, CASM_CLS_CPUID, CASM_CLS_RESULT,
                                          CASM_CLS_OUTMEM, CASM_CLS_EVTCHN, CASM_CLS_RING),
                          [](const auto& each) { return std::string(find_class(each.param)->symbol); });
+
+/// Index of the first record of `cls` behind the tenth record.
+size_t index_of(const std::vector<Record>& log, casm_class cls) {
+    const auto found = std::find_if(log.begin() + 10, log.end(), [cls](const Record& r) { return r.cls == cls; });
+    return static_cast<size_t>(found - log.begin());
+}
+
+void put_word(Record& record, size_t byte, uint64_t value) {
+    std::memcpy(record.blob.data() + byte, &value, sizeof(value));
+}
+
+TEST_F(ReplayerTest, WrongBranchCountIsNamedACounterFault) {
+    const std::vector<Record> log = synthetic_log({.seed = 13, .entries = 2000});
+    const size_t first = index_of(log, CASM_CLS_BRANCHES);
+    size_t at = first + 1;
+    while (log[at].cls != CASM_CLS_BRANCHES) ++at;
+    std::vector<Record> execution = log;
+    execution[at].w[0] += 1;
+    const Result<ReplayOutcome> outcome = replay(execution, log);
+    ASSERT_TRUE(outcome.ok());
+    const DivergenceReport report = make_divergence_report(*reader_, outcome->status.divergence, {});
+    EXPECT_EQ(report.record, at);
+    const uint64_t counted = log[at].w[0] - log[first].w[0];
+    ASSERT_TRUE(report.counter_fault);
+    EXPECT_EQ(*report.counter_fault,
+              "counter fault: the branch counter of this host (or of the recording host) is not exact: " +
+                  with_thousands(counted) + " branches expected, " + with_thousands(counted + 1) +
+                  " counted since record " + with_thousands(first));
+    EXPECT_NE(to_text(report).find(*report.counter_fault), std::string::npos);
+    EXPECT_EQ(to_json(report)["counter_fault"], *report.counter_fault);
+    ReplayReport whole;
+    whole.outcome = *outcome;
+    EXPECT_NE(verdict_of(whole, *reader_).message().find("counter fault at record"), std::string::npos);
+}
+
+TEST_F(ReplayerTest, SameStateAtAnotherCountIsACounterFaultToo) {
+    const std::vector<Record> log = synthetic_log({.seed = 14, .entries = 2000});
+    const size_t at = index_of(log, CASM_CLS_APOINT);
+    std::vector<Record> execution = log;
+    execution[at].w[0] -= 1;
+    const Result<ReplayOutcome> outcome = replay(execution, log);
+    ASSERT_TRUE(outcome.ok());
+    const DivergenceReport report = make_divergence_report(*reader_, outcome->status.divergence, {});
+    ASSERT_TRUE(report.counter_fault);
+    EXPECT_NE(report.counter_fault->find(with_thousands(log[at].w[0] - 1) + " counted"), std::string::npos)
+        << *report.counter_fault;
+}
+
+struct PointChange {
+    const char* field;
+    void (*change)(Record&);
+};
+
+/// For every field of an APOINT: a replay that is elsewhere in it is reported there, and the guest is blamed.
+class EveryFieldOfAPoint : public ReplayerTest, public testing::WithParamInterface<PointChange> {};
+
+TEST_P(EveryFieldOfAPoint, IsComparedAndShown) {
+    const std::vector<Record> log = synthetic_log({.seed = 15, .entries = 2000});
+    const size_t at = index_of(log, CASM_CLS_APOINT);
+    std::vector<Record> execution = log;
+    GetParam().change(execution[at]);
+    const Result<ReplayOutcome> outcome = replay(execution, log);
+    ASSERT_TRUE(outcome.ok());
+    const DivergenceReport report = make_divergence_report(*reader_, outcome->status.divergence, {});
+    EXPECT_EQ(report.record, at);
+    EXPECT_FALSE(report.counter_fault);
+    EXPECT_TRUE(std::any_of(report.differences.begin(), report.differences.end(),
+                            [](const FieldDifference& d) { return d.field == GetParam().field; }))
+        << to_text(report);
+    EXPECT_FALSE(report.hints.empty());
+    const std::string text = to_text(report);
+    EXPECT_NE(text.find("field " + std::string(GetParam().field)), std::string::npos) << text;
+    EXPECT_NE(text.find(" rsp=0x"), std::string::npos) << text;
+}
+
+INSTANTIATE_TEST_SUITE_P(Replayer, EveryFieldOfAPoint,
+                         testing::Values(PointChange{"branches",
+                                                     [](Record& r) {
+                                                         r.w[0] += 2;
+                                                         r.w[2] ^= 1;
+                                                     }},
+                                         PointChange{"rip", [](Record& r) { r.w[1] += 3; }},
+                                         PointChange{"hash", [](Record& r) { r.w[2] ^= 1; }},
+                                         PointChange{"from", [](Record& r) { put_word(r, 0, 0x1234); }},
+                                         PointChange{"rcx", [](Record& r) { put_word(r, 8, 0x1234); }},
+                                         PointChange{"rsp", [](Record& r) { put_word(r, 16, 0x1234); }}),
+                         [](const auto& each) { return std::string(each.param.field); });
+
+TEST_F(ReplayerTest, EntryBeforeAPointIsExplained) {
+    const std::vector<Record> log = synthetic_log({.seed = 16, .entries = 2000});
+    const size_t at = index_of(log, CASM_CLS_APOINT);
+    std::vector<Record> execution = log;
+    execution[at] = {.cls = CASM_CLS_ENTRY, .kind = CASM_ENTRY_EXCEPTION, .aux = 14};
+    const Result<ReplayOutcome> outcome = replay(execution, log);
+    ASSERT_TRUE(outcome.ok());
+    const DivergenceReport report = make_divergence_report(*reader_, outcome->status.divergence, {});
+    EXPECT_EQ(report.cls, "apoint");
+    EXPECT_NE(to_text(report).find("entered Xen before it came to the point"), std::string::npos) << to_text(report);
+    EXPECT_NE(to_text(report).find("#PF"), std::string::npos) << to_text(report);
+}
 
 TEST_F(ReplayerTest, OtherInitialMemoryIsReportedBeforeTheGuestRuns) {
     const std::vector<Record> trace = synthetic_log({.seed = 6, .entries = 2000});

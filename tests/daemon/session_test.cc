@@ -56,6 +56,13 @@ class SessionTest : public testing::Test {
         return std::move(report).value();
     }
 
+    /// The host has a branch counter, and `request_` uses it.
+    void has_counter() {
+        xen_.info.counter = CASM_COUNTER_INTEL;
+        xen_.info.counter_why = CASM_COUNTER_READY;
+        request_.counter = true;
+    }
+
     void expect_nothing_left(bool log_too = true) {
         EXPECT_EQ(xen_.attached, 0);
         EXPECT_EQ(xen_.mapped, 0);
@@ -162,6 +169,73 @@ TEST_F(SessionTest, OptionsReachXenAndTheManifest) {
     ASSERT_TRUE(reader.ok());
     EXPECT_EQ((*reader)->manifest().options.disabled_classes, 1u << CASM_CLS_EVTCHN);
     EXPECT_EQ((*reader)->manifest().options.digest_interval, 500u);
+}
+
+TEST_F(SessionTest, CounterOptionsReachXenAndTheManifest) {
+    has_counter();
+    request_.max_delay_ns = 7'000;
+    request_.dense_every = 3;
+    request_.dense_first = 0x1000;
+    request_.dense_last = 0x1fff;
+    recorded();
+    EXPECT_TRUE(xen_.last_start.counter);
+    EXPECT_EQ(xen_.last_start.max_delay_ns, 7'000u);
+    EXPECT_EQ(xen_.last_start.dense_every, 3u);
+    EXPECT_EQ(xen_.last_start.dense_first, 0x1000u);
+    EXPECT_EQ(xen_.last_start.dense_last, 0x1fffu);
+    auto reader = LogReader::open(folder_ / "log");
+    ASSERT_TRUE(reader.ok());
+    EXPECT_EQ((*reader)->manifest().options.counter, static_cast<uint32_t>(CASM_COUNTER_INTEL));
+    EXPECT_EQ((*reader)->manifest().options.max_delay_ns, 7'000u);
+}
+
+TEST_F(SessionTest, WithoutACounterNothingOfItReachesXen) {
+    request_.dense_every = 3;
+    recorded();
+    EXPECT_FALSE(xen_.last_start.counter);
+    EXPECT_EQ(xen_.last_start.dense_every, 0u);
+    auto reader = LogReader::open(folder_ / "log");
+    ASSERT_TRUE(reader.ok());
+    EXPECT_EQ((*reader)->manifest().options.counter, static_cast<uint32_t>(CASM_COUNTER_ABSENT));
+    EXPECT_EQ((*reader)->manifest().options.max_delay_ns, 0u);
+}
+
+TEST_F(SessionTest, CounterThatIsNotThereIsRefused) {
+    request_.target = folder_ / "guest.cfg";
+    has_counter();
+    xen_.info.counter_why = CASM_COUNTER_WATCHDOG;
+    expect_refused(Category::kHostLacks, "no branch counter");
+}
+
+TEST_F(SessionTest, WhatXenMeasuredIsToldAndKept) {
+    has_counter();
+    const DomId id = toolstack_.add_domain("guest", trace_);
+    casm_status& status = xen_.domains[id.value].status;
+    EXPECT_TRUE(measured_lines("record", status).empty());
+    status.delay_count[0] = 1203;
+    status.delay_count[4] = 2;
+    status.delay_max_ns = 12'345'678;
+    status.branches = 999;
+    status.apoints.canonical = 9;
+    status.apoints.by_state = 1;
+    status.apoints.steps = 30;
+    status.apoints.hits = 5;
+    status.apoints.steps_max = 12;
+    status.apoints.steps_count[1] = 8;
+    status.apoints.steps_count[2] = 2;
+    const RecordReport report = recorded();
+    const std::vector<std::string> lines = measured_lines("record", report.outcome.status);
+    ASSERT_EQ(lines.size(), 2u);
+    EXPECT_EQ(lines[0],
+              "record: effects waited for their point: 1,203 under 10 us, 2 under 100 ms, at most 12.346 ms");
+    EXPECT_EQ(lines[1],
+              "record: points between entries: 9 canonical, 1 by state, 3.5 steps each (at most 12): 8 up to 4, 2 up to 16");
+    EXPECT_EQ(report.summary.measurements.at("apoints_canonical"), 9u);
+    EXPECT_EQ(report.summary.measurements.at("branches"), 999u);
+    const Json json = to_json(report);
+    EXPECT_EQ(json["xen"]["apoints"]["steps_max"], 12);
+    EXPECT_EQ(json["xen"]["apoints"]["steps_count"][1], 8);
+    EXPECT_EQ(json["xen"]["branches"], 999);
 }
 
 TEST_F(SessionTest, HostsThatCannotRecordAreRefused) {
@@ -440,6 +514,29 @@ TEST_F(ReplaySessionTest, HostThatDoesNotFitIsRefused) {
     xen_.info.guest_frames_max = 65536;
     toolstack_.rebuild_status = host_lacks("cannot build");
     expect_replay_refused(Category::kHostLacks, "cannot build");
+}
+
+TEST_F(ReplaySessionTest, LogWithACounterNeedsOne) {
+    has_counter();
+    recorded();
+    replay_.margin_branches = 77;
+    ASSERT_TRUE(replay_log().ok());
+    EXPECT_TRUE(xen_.last_start.counter);
+    EXPECT_EQ(xen_.last_start.margin_branches, 77u);
+    for (const auto& [why, part] : std::initializer_list<std::pair<casm_counter_why, const char*>>{
+             {CASM_COUNTER_WATCHDOG, "NMI watchdog"}, {CASM_COUNTER_VPMU, "vpmu"}, {CASM_COUNTER_IN_USE, "profiler"}}) {
+        xen_.info.counter_why = why;
+        expect_replay_refused(Category::kHostLacks, part);
+    }
+    xen_.info.counter = CASM_COUNTER_ABSENT;
+    xen_.info.counter_why = CASM_COUNTER_NO_EVENT;
+    expect_replay_refused(Category::kHostLacks, "recorded with a branch counter (Intel)");
+}
+
+TEST_F(ReplaySessionTest, LogWithoutACounterReplaysOnAnyHost) {
+    recorded();
+    ASSERT_TRUE(replay_log().ok());
+    EXPECT_FALSE(xen_.last_start.counter);
 }
 
 TEST_F(ReplaySessionTest, NoFailureLeavesADomain) {

@@ -222,6 +222,16 @@ TEST(RecordText, PrintsOneLine) {
     EXPECT_EQ(
         to_text({.cls = CASM_CLS_RING, .kind = 0, .aux = 1024, .blob = {'h', 'i', '\n', 0x1b}}, {1}, {2}),
         "       1 @2        ring    page=console offset=1024 bytes=4:68690a1b \"hi\\n\\x1b\"");
+    Record apoint{.cls = CASM_CLS_APOINT,
+                  .kind = CASM_APOINT_CANONICAL,
+                  .w = {1200, 0xffffffff81000010, 0xabc},
+                  .blob = std::vector<std::uint8_t>(24)};
+    apoint.blob[0] = 0x0e;
+    apoint.blob[8] = 7;
+    apoint.blob[17] = 0x10;
+    EXPECT_EQ(to_text(apoint, {5}, {9}),
+              "       5 @9        apoint  kind=canonical branches=1200 rip=0xffffffff81000010 hash=0xabc from=0xe "
+              "rcx=0x7 rsp=0x1000");
     Record end{.cls = CASM_CLS_END,
                .kind = CASM_END_SHUTDOWN,
                .w = {9, 0xff, 0},

@@ -11,7 +11,7 @@ namespace casmotion {
 
 // "      12 @7        entry   kind=hypercall check=0x1a2b detail=29(sched_op)": index, ordinal, class, fields
 // by name. No newline. Blobs are printed as hexadecimal, those over 32 bytes shortened; text pages (console)
-// also as text.
+// also as text. The blob of an APOINT is printed as what it is: from=0x... rcx=0x... rsp=0x...
 [[nodiscard]] std::string to_text(const Record& record, RecordIndex index, SyncOrdinal ordinal);
 
 // {"record":12,"at":7,"class":"entry","kind":"hypercall","check":"0x1a2b",...}: every field under its

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "base/failures.h"
+#include "casmotion/record_fields.h"
 #include "casmotion/ring_codec.h"
 #include "rings/ring_header.h"
 
@@ -126,6 +127,7 @@ OpResult FakeXen::start(DomId id, const StartOptions& options) {
     FakeDomain* domain = find(id);
     if (domain == nullptr) return {ESRCH};
     if (start_error != 0) return {start_error};
+    if (options.counter && !info.counter_ready()) return {ENODEV};
     if (domain->running || domain->status.mode != CASM_MODE_IDLE) return {EBUSY};
     last_start = options;
     domain->status.mode = options.mode;
@@ -305,6 +307,11 @@ void FakeXen::diverge(FakeDomain& domain, const std::optional<Record>& expected,
         out.blob_offset = static_cast<uint64_t>(left - expected->blob.begin());
     }
     for (size_t i = 0; i < std::size(out.regs); ++i) out.regs[i] = 0x1000 + i;
+    if (const auto state = apoint_state(actual)) {
+        out.regs[2] = state->rcx;
+        out.regs[7] = state->rsp;
+        out.regs[16] = actual.w[1];
+    }
     domain.status.mode = CASM_MODE_DIVERGED;
     domain.status.end_reason = CASM_END_DIVERGED;
     store_release(domain.log->header().eof, uint32_t{1});
