@@ -9,6 +9,7 @@
 #include "cli/command.h"
 #include "cli/common.h"
 #include "report/session_report.h"
+#include "selftest/counter_gate.h"
 #include "session/host_check.h"
 #include "session/record_session.h"
 
@@ -88,14 +89,9 @@ class RecordCommand final : public Command {
         CASM_ASSIGN(const std::unique_ptr<XenHost> host, XenHost::open(global));
         const SessionHost session = host->session();
         CASM_ASSIGN(const HostInfo info, require_recording_host(session.hypervisor));
-        request_.counter = info.counter_ready() && !no_counter_;
-        if (!request_.counter) {
-            session.progress.notice("record: no branch counter is used (" +
-                                    (no_counter_ ? "--no-counter" : counter_reason_text(info)) +
-                                    "): events wait until the guest enters Xen;");
-            session.progress.notice("record: a guest that computes for long without entering it sees its timer late (290 ms and "
-                                    "more were measured)");
-        }
+        CASM_ASSIGN(request_.counter, decide_counter(session, info, CounterMemory(), !no_counter_));
+        if (!request_.counter && request_.dense_every != 0)
+            return host_lacks("--dense needs a branch counter: " + counter_reason_text(info));
         CASM_ASSIGN(const RecordReport report, record(session, request_));
         session.progress.notice(to_text(report));
         if (report.outcome.status_known)

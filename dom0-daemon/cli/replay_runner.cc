@@ -7,6 +7,7 @@
 #include "base/failures.h"
 #include "cli/common.h"
 #include "report/session_report.h"
+#include "selftest/counter_memory.h"
 
 namespace casmotion {
 namespace {
@@ -45,6 +46,17 @@ class ConsoleOutput {
     uint8_t last_ = '\n';
     int failed_ = 0;
 };
+
+/// What the self-test found out about this host's counter: a margin that suffices, or that it cannot be trusted.
+void use_counter_test(const SessionHost& host, ReplayRequest& request) {
+    HostInfo info;
+    if (!host.hypervisor.host_info(info).ok()) return;  // said when it matters
+    const std::optional<CounterVerdict> known = CounterMemory().recall(counter_key(host.toolstack, info.counter));
+    if (!known) return;
+    if (request.margin_branches == 0) request.margin_branches = known->margin_branches;
+    if (known->health == CounterHealth::kNotExact)
+        host.progress.notice("replay: the branch counter of this host is not exact, the replay may diverge: " + known->text);
+}
 
 }  // namespace
 
@@ -85,6 +97,8 @@ Result<ReplayResult> run_replay(LogReader& reader, const ReplayOptions& options,
         request.margin_branches = static_cast<uint32_t>(branches);
     }
     CASM_ASSIGN(const std::unique_ptr<XenHost> host, XenHost::open(global));
+
+    if (reader.manifest().options.counter != CASM_COUNTER_ABSENT) use_counter_test(host->session(), request);
 
     FILE* console_file = console_on_stdout ? stdout : nullptr;
     if (!options.console_to.empty()) {

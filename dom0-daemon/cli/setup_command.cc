@@ -5,6 +5,9 @@
 #include "base/host_text.h"
 #include "cli/command.h"
 #include "cli/common.h"
+#include "selftest/counter_gate.h"
+#include "session/doctor.h"
+#include "session/host_check.h"
 #include "session/setup.h"
 
 namespace casmotion {
@@ -21,8 +24,9 @@ class SetupCommand final : public Command {
             "  xl cpupool-cpu-remove Pool-0 3 && casmotion setup    gives CPU 3 to recordings\n"
             "  casmotion setup                                      again: says what is there\n"
             "\n"
-            "To be run once after each boot of the host. Exit codes: 0, 2 usage, 69 the host lacks "
-            "something.");
+            "To be run once after each boot of the host. Tests the branch counter, if there is one. Exit codes: 0, "
+            "2 usage, 69 the\n"
+            "host lacks something.");
     }
 
     Status run(const GlobalOptions& global) override {
@@ -34,7 +38,12 @@ class SetupCommand final : public Command {
         CASM_ASSIGN(const std::unique_ptr<XenHost> host, XenHost::open(global));
         const SessionHost session = host->session();
         CASM_ASSIGN(const std::string line, set_up(session.hypervisor, session.toolstack, cpu));
-        return write_stdout("setup: " + line + "\n");
+        CASM_TRY(write_stdout("setup: " + line + "\n"));
+        // Tested here so that the first recording need not; what it says is no failure of the setup.
+        CASM_ASSIGN(const HostInfo info, require_recording_host(session.hypervisor));
+        const Finding counter =
+            counter_finding(examine_counter(session, info, CounterMemory(), WhenToTest::kAlways));
+        return write_stdout("setup: branch counter: " + counter.text + "\n");
     }
 
   private:

@@ -13,6 +13,7 @@
 #include "base/failures.h"
 #include "base/host_text.h"
 #include "hypervisor/xen_hypervisor.h"
+#include "selftest/counter_gate.h"
 #include "session/host_check.h"
 #include "toolstack/libxl_toolstack.h"
 
@@ -99,7 +100,43 @@ void examine_cpupool(Findings& out, const HostInfo& info, Toolstack& toolstack) 
                     std::to_string(pool->cpus.size()) + " CPU, registered with Xen");
 }
 
+void examine_counter_of(Findings& out, const DoctorHost& host, const HostInfo& info, Hypervisor& hypervisor,
+                        Toolstack& toolstack) {
+    if (info.counter_ready() && (info.pool_frames == 0 || info.cpupool < 0)) {
+        out.skip({"counter"}, info.pool_frames == 0 ? "there is no pool to test it in"
+                                                    : "there is no recording cpupool to test it in");
+        return;
+    }
+    Finding finding = counter_finding(host.examine_counter(hypervisor, toolstack, info));
+    out.add(std::move(finding.check), finding.health, std::move(finding.text));
+}
+
+Result<CounterVerdict> examine_real_counter(Hypervisor& hypervisor, Toolstack& toolstack, const HostInfo& info) {
+    SteadyClock clock;
+    ProcessStopSignal stop;  // ^C ends the test in an orderly way: its domain goes too
+    TerminalProgress progress(clock, false);
+    return examine_counter({hypervisor, toolstack, clock, stop, progress}, info, CounterMemory(), WhenToTest::kAlways);
+}
+
 }  // namespace
+
+Finding counter_finding(const Result<CounterVerdict>& verdict) {
+    const std::string check = "counter";
+    if (!verdict.ok()) return {check, Health::kBad, "present, but its test failed: " + verdict.status().message()};
+    switch (verdict->health) {
+        case CounterHealth::kAbsent:
+            return {check, Health::kNote,
+                    "absent: " + verdict->text + "; events are injected at entries into Xen only"};
+        case CounterHealth::kUsable:
+            return {check, Health::kGood, "usable: " + verdict->text};
+        case CounterHealth::kNotExact:
+            return {check, Health::kBad,
+                    "not exact: " + verdict->text + "; only 'record --no-counter' works here"};
+        case CounterHealth::kUntested:
+            return {check, Health::kSkipped, verdict->text};
+    }
+    return {check, Health::kBad, "unknown verdict"};
+}
 
 std::string_view name_of(Health health) {
     switch (health) {
@@ -117,7 +154,7 @@ std::string_view name_of(Health health) {
 
 DoctorHost real_host() {
     return {open_xen_hypervisor, [] { return open_libxl_toolstack(false); }, process_runs, program_exists,
-            [] { return read_small_file("/proc/cpuinfo"); }};
+            [] { return read_small_file("/proc/cpuinfo"); }, examine_real_counter};
 }
 
 std::vector<Finding> examine(const DoctorHost& host) {
@@ -125,6 +162,7 @@ std::vector<Finding> examine(const DoctorHost& host) {
     Result<std::unique_ptr<Hypervisor>> hypervisor = host.open_hypervisor();
     HostInfo info;
     bool patched = false;
+    std::unique_ptr<Toolstack> toolstack;  // only for a Xen that we can work with
     if (!hypervisor.ok()) {
         out.add("xen", Health::kBad, hypervisor.status().message());
         out.skip({"patches", "interface", "pool", "pool-free"}, "there is no Xen to ask");
@@ -151,15 +189,16 @@ std::vector<Finding> examine(const DoctorHost& host) {
     if (!hypervisor.ok()) {
         out.skip({"libxl", "cpupool"}, "there is no Xen to ask");
     } else {
-        const Result<std::unique_ptr<Toolstack>> toolstack = host.open_toolstack();
-        if (!toolstack.ok()) {
-            out.add("libxl", Health::kBad, toolstack.status().message());
+        Result<std::unique_ptr<Toolstack>> opened = host.open_toolstack();
+        if (!opened.ok()) {
+            out.add("libxl", Health::kBad, opened.status().message());
             out.skip({"cpupool"}, "libxl does not work");
         } else {
-            out.add("libxl", Health::kGood,
-                    "libxl and xenstored answer, Xen " + (*toolstack)->xen_identity().version);
+            if (patched && info.abi == CASM_ABI_VERSION) toolstack = std::move(*opened);
+            Toolstack& libxl = toolstack ? *toolstack : **opened;
+            out.add("libxl", Health::kGood, "libxl and xenstored answer, Xen " + libxl.xen_identity().version);
             if (patched)
-                examine_cpupool(out, info, **toolstack);
+                examine_cpupool(out, info, libxl);
             else
                 out.skip({"cpupool"}, "Xen has no patches");
         }
@@ -181,8 +220,10 @@ std::vector<Finding> examine(const DoctorHost& host) {
             (cpu.model_name.empty() ? std::string("unknown CPU") : printable(cpu.model_name)) +
                 (steady ? ", steady TSC"
                         : ", dom0 sees no sign of a steady TSC: guest time may be scaled by Xen"));
-    out.add("counter", Health::kNote,
-            "events are injected at synchronous entries only; a branch counter is not used by this version");
+    if (toolstack)
+        examine_counter_of(out, host, info, **hypervisor, *toolstack);
+    else
+        out.skip({"counter"}, "Xen, its patches or libxl do not answer");
     return out.take();
 }
 

@@ -11,6 +11,7 @@
 
 #include "casmotion/status.h"
 #include "hypervisor/hypervisor.h"
+#include "selftest/counter_selftest.h"
 #include "toolstack/toolstack.h"
 
 namespace casmotion {
@@ -37,13 +38,18 @@ struct DoctorHost {
     std::function<bool(const std::string&)> process_runs;    ///< is a process of that name running?
     std::function<bool(const std::string&)> program_exists;  ///< is it in PATH?
     std::function<std::string()> cpuinfo;                    ///< text of /proc/cpuinfo
+    /// Tests the branch counter; asked only if there is one, a recording cpupool, and a memory pool.
+    std::function<Result<CounterVerdict>(Hypervisor&, Toolstack&, const HostInfo&)> examine_counter;
 };
 
 /// The real host.
 DoctorHost real_host();
 
-/// Asks everything; never fails.
+/// Asks everything; never fails. Takes some seconds if there is a branch counter to test.
 std::vector<Finding> examine(const DoctorHost& host);
+
+/// The finding "counter" for what a test came to, or failed with.
+Finding counter_finding(const Result<CounterVerdict>& verdict);
 
 /// ok, or host lacks (69) naming the first bad finding.
 Status verdict_of(const std::vector<Finding>& findings);

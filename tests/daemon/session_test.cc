@@ -628,6 +628,7 @@ class DoctorTest : public SessionTest {
         return Health::kSkipped;
     }
     bool has_xen_ = true;
+    Result<CounterVerdict> counter_ = CounterVerdict{.health = CounterHealth::kUsable, .text = "fine"};
 };
 
 std::vector<Finding> DoctorTest::examined() {
@@ -646,6 +647,7 @@ std::vector<Finding> DoctorTest::examined() {
     };
     host.process_runs = [](const std::string&) { return true; };
     host.program_exists = [](const std::string&) { return true; };
+    host.examine_counter = [this](Hypervisor&, Toolstack&, const HostInfo&) { return counter_; };
     host.cpuinfo = [] { return std::string("model name : Test CPU\nflags : constant_tsc\n"); };
     return examine(host);
 }
@@ -653,6 +655,27 @@ std::vector<Finding> DoctorTest::examined() {
 TEST_F(DoctorTest, GoodHostHasNothingBad) {
     EXPECT_TRUE(verdict_of(examined()).ok()) << verdict_of(examined()).message();
     EXPECT_EQ(health_of("pool-free"), Health::kGood);
+}
+
+TEST_F(DoctorTest, CounterIsJudgedByItsTest) {
+    EXPECT_EQ(health_of("counter"), Health::kGood);
+    counter_->health = CounterHealth::kAbsent;
+    EXPECT_EQ(health_of("counter"), Health::kNote);
+    EXPECT_TRUE(verdict_of(examined()).ok());
+    counter_->health = CounterHealth::kNotExact;
+    EXPECT_EQ(health_of("counter"), Health::kBad);
+    EXPECT_TRUE(contains(verdict_of(examined()).message(), "not exact: fine"));
+    counter_->health = CounterHealth::kUntested;
+    EXPECT_EQ(health_of("counter"), Health::kSkipped);
+    counter_ = host_lacks("xl is missing");
+    EXPECT_EQ(health_of("counter"), Health::kBad);
+    counter_ = CounterVerdict{.health = CounterHealth::kUsable, .text = ""};
+    xen_.info.counter = CASM_COUNTER_INTEL;
+    xen_.info.counter_why = CASM_COUNTER_READY;
+    xen_.info.cpupool = -1;
+    EXPECT_EQ(health_of("counter"), Health::kSkipped);
+    has_xen_ = false;
+    EXPECT_EQ(health_of("counter"), Health::kSkipped);
 }
 
 TEST_F(DoctorTest, NamesWhatIsMissing) {
