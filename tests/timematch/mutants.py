@@ -50,6 +50,8 @@ MUTANTS = [
     ("the step is only taken from a hit", "casm_match.c", "if ( missing == 1 && obs->rip == t->from )",
      "if ( missing == 1 && obs->rip == t->from && obs->reason == CASM_TM_BREAKPOINT )", ["match"]),
     ("RF is never asked for", "casm_match.c", "there ? CASM_TM_FLAG_RF : 0", "0", ["match"]),
+    ("RF is asked for at the begin", "casm_match.c", "obs->rip == address && obs->reason != CASM_TM_BEGIN;", "obs->rip == address;",
+     ["match"]),
     ("by state: the count is not compared", "casm_match.c", "if ( obs->branches == t->branches && !compare(t, obs) )",
      "if ( !compare(t, obs) )", ["match", WHOLE]),
     ("by state: only a hit may be the point", "casm_match.c", "if ( obs->branches == t->branches && !compare(t, obs) )",

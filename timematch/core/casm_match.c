@@ -94,7 +94,7 @@ static uint8_t compare(const struct casm_tm_point *t, const struct casm_tm_obs *
 static struct casm_tm_act approach(struct casm_match *m, const struct casm_tm_obs *obs, uint64_t missing, uint64_t address)
 {
     const struct casm_match_limits *l = &m->limits;
-    uint8_t there = obs->rip == address;
+    uint8_t there = obs->rip == address && obs->reason != CASM_TM_BEGIN;
 
     if ( missing > (uint64_t)l->margin_branches + l->rearm_min )
     {

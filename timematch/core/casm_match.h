@@ -17,9 +17,9 @@
  * branches: one SINGLE, and the boundary after it is the point: RIP, RCX, RSP and the hash are compared.
  *   Exact: the boundary is found by the count alone, the registers are only compared. It is never passed as long as the
  *   overflow interrupt is late by less than limits.margin_branches; else the result is FAIL(OVERSHOT), never a wrong DELIVER.
- *   Bound: hits <= margin_branches + rearm_min (plus one per asynchronous exit at `from` if the caller ignores
- *   CASM_TM_FLAG_RF); SINGLEs <= 1 + asynchronous exits between arming TF and its trap. However often RIP, or `from`,
- *   runs otherwise.
+ *   Bound: hits <= margin_branches + rearm_min + 1, the one if the search begins at `from` (plus one per asynchronous exit at
+ *   `from` if the caller ignores CASM_TM_FLAG_RF); SINGLEs <= 1 + asynchronous exits between arming TF and its trap. However
+ *   often RIP, or `from`, runs otherwise.
  *
  * Point by state (b, RIP, registers). The same approach, then a breakpoint at RIP; the first hit with b branches and equal
  * RCX, RSP and hash is the point. BEGIN, or an interrupt, may already be there.

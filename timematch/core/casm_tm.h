@@ -105,7 +105,8 @@ enum casm_tm_why {
 /*
  * With BREAK: RIP is at the breakpoint's address and has been looked at: resume with RF set, so that it does not hit again
  * before the instruction ran. A caller that sets RF only when it resumes from a hit is correct too, and pays one hit more
- * for each asynchronous exit at that address. RF, as TF, must not leak into R11 of a SYSCALL or a bounce frame.
+ * for each asynchronous exit at that address. RF, as TF, must not leak into R11 of a SYSCALL or a bounce frame. It is never
+ * asked for at BEGIN, which may be the exit of a hypercall: SYSRET cannot restore RF, but would show it in R11.
  */
 #define CASM_TM_FLAG_RF       1u
 /*

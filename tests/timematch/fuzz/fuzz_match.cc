@@ -65,7 +65,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 break;
             case CASM_TM_BREAK:
                 require(act.value == (target.kind == CASM_TM_CANONICAL ? target.from : target.rip));
-                require(((act.flags & CASM_TM_FLAG_RF) != 0) == (obs.rip == act.value));
+                require(((act.flags & CASM_TM_FLAG_RF) != 0) ==
+                        (obs.rip == act.value && obs.reason != CASM_TM_BEGIN));
                 if (obs.reason == CASM_TM_BREAKPOINT) require(++answered_hits < match.limits.max_hits);
                 break;
             case CASM_TM_SINGLE:

@@ -67,8 +67,8 @@ Replayed replay_point(Machine& machine, const casm_tm_point& point, const casm_m
 std::string over_the_bound(const Replayed& replayed, bool obeys_rf) {
     const casm_match& m = replayed.match;
     if (m.target.kind != CASM_TM_CANONICAL) return {};
-    const std::uint64_t hits = std::uint64_t{m.limits.margin_branches} + m.limits.rearm_min +
-                               (obeys_rf ? 0 : std::uint64_t{m.interrupts} + 1);
+    const std::uint64_t hits =
+        std::uint64_t{m.limits.margin_branches} + m.limits.rearm_min + 1 + (obeys_rf ? 0 : m.interrupts);
     if (m.hits > hits) return std::to_string(m.hits) + " hits, bound " + std::to_string(hits);
     if (m.steps > 1 + m.interrupts)
         return std::to_string(m.steps) + " steps with " + std::to_string(m.interrupts) + " interrupts";
