@@ -150,18 +150,20 @@ Term other_defects_off(const Run& run, Condition dropped) {
 }
 
 // The shortest complete recording with a value and an effect that meets `demand`.
-Witness shortest(const Bench& bench, std::string name, std::string meaning,
+Witness shortest(const Bench& bench, smt::Limits limits, std::string name, std::string meaning,
                  const std::function<Term(const Run&)>& demand, unsigned max_steps = kMaxSteps) {
     Witness witness;
     witness.name = std::move(name);
     witness.meaning = std::move(meaning);
     for (unsigned steps = 3; steps <= max_steps; ++steps) {
         const Run run(bench.machine(), steps);
-        smt::Solver solver(bench.machine().context(), {}, "QF_BV");
+        smt::Solver solver(bench.machine().context(), limits, "QF_BV");
         solver.add(run.complete());
         solver.add(run.has_record(kSync) && run.has_record(kAsync));
         solver.add(demand(run));
+        const std::uint64_t before = solver.steps();
         witness.answer = solver.check();
+        witness.solver_steps += solver.steps() - before;
         witness.run_steps = steps;
         if (witness.answer.outcome() == smt::Outcome::kUnsat) continue;  // a longer one may exist
         if (witness.answer.outcome() == smt::Outcome::kSat) witness.trace = run.text(solver.model());
@@ -217,39 +219,43 @@ Term named_by_state(const Bench& bench, const Run& run) {
 
 }  // namespace
 
-std::vector<Witness> minimality_witnesses() {
+std::vector<Witness> minimality_witnesses(Condition dropped, smt::Limits limits) {
     const Bench bench;
     std::vector<Witness> witnesses;
-    for (const Search& wanted : searches())
+    for (const Search& wanted : searches()) {
+        if (wanted.dropped != dropped) continue;
         witnesses.push_back(
-            shortest(bench, std::string(info(wanted.dropped).name) + " (" + wanted.clause + ")",
+            shortest(bench, limits, std::string(info(dropped).name) + " (" + wanted.clause + ")",
                      wanted.meaning, [&](const Run& run) {
-                         return smt::all_of({bench.all_but(run, wanted.dropped), wanted.kept(run),
-                                             other_defects_off(run, wanted.dropped), run.ends_differently()});
+                         return smt::all_of({bench.all_but(run, dropped), wanted.kept(run),
+                                             other_defects_off(run, dropped), run.ends_differently()});
                      }));
+    }
     return witnesses;
 }
 
-Witness bounded_check(unsigned steps) {
+Witness bounded_check(unsigned steps, smt::Limits limits) {
     const Bench bench;
     Witness witness;
     witness.name = "all six";
     witness.meaning = "no program, log and world of up to " + std::to_string(steps) +
                       " steps meets all six conditions and diverges";
     const Run run(bench.machine(), steps);
-    smt::Solver solver(bench.machine().context(), {}, "QF_BV");
+    smt::Solver solver(bench.machine().context(), limits, "QF_BV");
     solver.add(run.complete());
     solver.add(bench.all(run));
     solver.add(run.diverges());
+    const std::uint64_t before = solver.steps();
     witness.answer = solver.check();
+    witness.solver_steps = solver.steps() - before;
     witness.run_steps = steps;
     if (witness.answer.outcome() == smt::Outcome::kSat) witness.trace = run.text(solver.model());
     return witness;
 }
 
-Witness vacuity_witness() {
+Witness vacuity_witness(smt::Limits limits) {
     const Bench bench;
-    return shortest(bench, "vacuity",
+    return shortest(bench, limits, "vacuity",
                     "all six conditions are met by a guest that reads a clock, gets an effect at an A-point "
                     "and one at an S-point, "
                     "loads data and branches",
@@ -275,18 +281,19 @@ Witness vacuity_witness() {
                     });
 }
 
-Witness by_state_witness() {
+Witness by_state_witness(smt::Limits limits) {
     const Bench bench;
-    return shortest(bench, "by state",
+    return shortest(bench, limits, "by state",
                     "in a loop without conditional branches, (count, RIP, registers) names two places with "
                     "different memory",
                     [&](const Run& run) { return named_by_state(bench, run); });
 }
 
-Witness by_state_without_writes() {
+Witness by_state_without_writes(smt::Limits limits) {
     const Bench bench;
     return shortest(
-        bench, "by state, no writes", "the same search over programs that do not write memory, up to 6 steps",
+        bench, limits, "by state, no writes",
+        "the same search over programs that do not write memory, up to 6 steps",
         [&](const Run& run) { return named_by_state(bench, run) && !executes(run, TinyOp::kIncMem); }, 6);
 }
 
