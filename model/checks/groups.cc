@@ -176,8 +176,8 @@ std::vector<NamedCheck> injectivity_checks() {
     std::vector<NamedCheck> checks = obligation_checks(injectivity_obligations);
     checks.push_back({"injectivity", "injectivity.by_state",
                       "Names by state, (count, RIP, registers), are not unique in a loop without conditional "
-                      "branches; without "
-                      "writes to memory they are.",
+                      "branches. (Over programs that "
+                      "do not write memory the same search finds nothing.)",
                       [](const smt::Limits& limits) {
                           return joined(of_witness(by_state_witness(limits), smt::Outcome::kSat),
                                         of_witness(by_state_without_writes(limits), smt::Outcome::kUnsat));

@@ -1,0 +1,15 @@
+; SPDX-License-Identifier: GPL-2.0-or-later
+; Class branches, detection: a replay in any state that accepts the record has the same keys and compared values.
+; 
+; The assumptions and the negated goal: unsat means proved.
+(set-logic QF_AUFBV)
+(set-info :status unsat)
+(declare-fun guest.branches-total () (_ BitVec 64))
+(declare-fun other.branches-total () (_ BitVec 64))
+; possible: what the recording side guarantees of inputs and keys
+(assert (and true true))
+; not the goal: detection
+(assert (not (and true
+          (=> (= guest.branches-total other.branches-total)
+              (= guest.branches-total other.branches-total)))))
+(check-sat)

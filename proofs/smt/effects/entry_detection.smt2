@@ -1,0 +1,48 @@
+; SPDX-License-Identifier: GPL-2.0-or-later
+; Class entry, detection: a replay in any state that accepts the record has the same keys and compared values.
+; 
+; The assumptions and the negated goal: unsat means proved.
+(set-logic QF_AUFBV)
+(set-info :status unsat)
+(declare-fun input.check-bits () (_ BitVec 64))
+(declare-fun guest.entry-kind () (_ BitVec 8))
+(declare-fun other.entry-kind () (_ BitVec 8))
+(declare-fun guest.entry-detail () (_ BitVec 32))
+(declare-fun other.entry-detail () (_ BitVec 32))
+(declare-fun guest.regs-hash () (_ BitVec 64))
+(declare-fun guest.rip () (_ BitVec 64))
+(declare-fun guest.rsp () (_ BitVec 64))
+(declare-fun guest.rax () (_ BitVec 64))
+(declare-fun guest.rcx () (_ BitVec 64))
+(declare-fun mix
+             ((_ BitVec 64)
+              (_ BitVec 64)
+              (_ BitVec 64)
+              (_ BitVec 64)
+              (_ BitVec 64))
+             (_ BitVec 64))
+(declare-fun other.regs-hash () (_ BitVec 64))
+(declare-fun other.rip () (_ BitVec 64))
+(declare-fun other.rsp () (_ BitVec 64))
+(declare-fun other.rax () (_ BitVec 64))
+(declare-fun other.rcx () (_ BitVec 64))
+; possible: what the recording side guarantees of inputs and keys
+(assert (and (bvule input.check-bits #x0000000000000010)
+     (bvule input.check-bits #x0000000000000010)))
+; not the goal: detection
+(assert (let ((a!1 (bvlshr (mix guest.regs-hash guest.rip guest.rsp guest.rax guest.rcx)
+                   (bvsub (bvadd (bvxor input.check-bits input.check-bits)
+                                 #x0000000000000040)
+                          input.check-bits)))
+      (a!2 (bvlshr (mix other.regs-hash other.rip other.rsp other.rax other.rcx)
+                   (bvsub (bvadd (bvxor input.check-bits input.check-bits)
+                                 #x0000000000000040)
+                          input.check-bits))))
+(let ((a!3 (and (= guest.entry-kind other.entry-kind)
+                (= guest.entry-detail other.entry-detail)
+                (= ((_ extract 15 0) a!1) ((_ extract 15 0) a!2)))))
+  (not (and true
+            (=> a!3 (= guest.entry-kind other.entry-kind))
+            (=> a!3 (= a!1 a!2))
+            (=> a!3 (= guest.entry-detail other.entry-detail)))))))
+(check-sat)
