@@ -67,7 +67,8 @@ void require_all_used(casm_class cls, const Payload& payload) {
 Term same_content(const smt::Context& context, const Payload::Seen& seen) {
     if (seen.put_blob) return same_blob(context, seen.info->name, *seen.put_blob, *seen.found_blob);
     const unsigned width = std::max(seen.put->sort().bits(), seen.found->sort().bits());
-    return smt::equal(smt::zero_extend(*seen.put, width), smt::zero_extend(*seen.found, width));
+    const Term same = smt::equal(smt::zero_extend(*seen.put, width), smt::zero_extend(*seen.found, width));
+    return seen.kept ? same && *seen.kept : same;
 }
 
 std::vector<std::string> names_of_false(const smt::Model& model, const auto& named) {
@@ -138,11 +139,10 @@ ClassObligation::ClassObligation(casm_class cls, Property property, const Mutati
             require_all_used(cls, payload);
             compare_fields(payload);
             compare_parts(recording, replay, {});
-            // A mutant that is merely refused by the replay would be noticed anyway: it must be shown to end
-            // in another state.
+            // A record of another layout that the replay merely refuses would be noticed anyway: such a
+            // mutant must be shown to end in another state.
             const bool mutant = !mutation.layout.removed_field.empty() ||
-                                !mutation.layout.moved_field.empty() || !mutation.hidden_read.empty() ||
-                                mutation.defect != Defect::kNone;
+                                !mutation.layout.moved_field.empty() || !mutation.hidden_read.empty();
             if (!mutant) goal.push_back(accepted);
             for (const Named& part : parts_)
                 goal.push_back(mutant ? smt::implies(accepted, part.same) : part.same);
@@ -186,6 +186,9 @@ ClassObligation::ClassObligation(casm_class cls, Property property, const Mutati
         .goal = smt::all_of(goal),
         .goal_meaning = std::string(name_of(property)),
     };
+    if (!payload.facts().empty())
+        obligation_->assumptions.push_back({"column", "a column of the log is as wide as its values need",
+                                            smt::all_of(payload.facts()), false});
 }
 
 std::vector<std::string> ClassObligation::different_fields(const smt::Model& model) const {

@@ -35,7 +35,9 @@ constexpr ArrayKind kArrays[] = {
     {"memory", 64, 8},   // by guest virtual address
     {"console", 32, 8},  // ring pages and shared_info; offsets are wider than a page so that a write past it
                          // shows
-    {"xenstore", 32, 8}, {"shared-info", 32, 8}, {"pending", 32, 1},  // event channel ports
+    {"xenstore", 32, 8},
+    {"shared-info", 32, 8},
+    {"pending", 32, 1},  // event channel ports
     {"applied", 16, 8},  // effects applied so far: what END carries
     {"printed", 16, 8},  // what it printed on the console
 };

@@ -61,12 +61,46 @@ void mistake(std::vector<Mutant>& list, casm_class cls, const char* condition, c
     list.push_back(std::move(mutant));
 }
 
+void column(std::vector<Mutant>& list, casm_class cls, std::string_view field, const char* what,
+            ColumnDefect defect) {
+    Mutant mutant{cls,
+                  "C3",
+                  "field '" + std::string(field) + "': " + what,
+                  Property::kEquivalence,
+                  {},
+                  std::string(field)};
+    mutant.mutation.layout.broken_column = field;
+    mutant.mutation.layout.defect = defect;
+    list.push_back(std::move(mutant));
+}
+
+// Columns that lose something.
+void break_columns(std::vector<Mutant>& list) {
+    for (const FieldInfo& field : kFields) {
+        switch (field.encoding) {
+            case Encoding::kPlain:
+            case Encoding::kBytes:
+                break;
+            case Encoding::kDelta:
+                column(list, field.cls, field.name, "its column forgets a difference's sign",
+                       ColumnDefect::kSignLost);
+                column(list, field.cls, field.name, "its column keeps 32 bits of a difference",
+                       ColumnDefect::kNarrowDelta);
+                break;
+            case Encoding::kFixed16:
+                column(list, field.cls, field.name, "its column has too few bits", ColumnDefect::kTooFewBits);
+                break;
+        }
+    }
+}
+
 }  // namespace
 
 std::vector<Mutant> mutants() {
     std::vector<Mutant> list;
     leave_out_fields(list);
     read_hidden_state(list);
+    break_columns(list);
 
     move_field(list, CASM_CLS_TSC, "quanta", Place::kAux);
     move_field(list, CASM_CLS_MSR, "value", Place::kAux);

@@ -45,7 +45,7 @@ unsigned place_bits(Place place) {
 Payload::Payload(const smt::Context& context, casm_class cls, LayoutChange change)
     : context_(context), change_(change) {
     for (const FieldInfo& info : kFields)
-        if (info.cls == cls) seen_.push_back({&info, {}, {}, {}, {}});
+        if (info.cls == cls) seen_.push_back({&info, {}, {}, {}, {}, {}});
 }
 
 Payload::Seen& Payload::field(std::string_view name) {
@@ -61,6 +61,16 @@ unsigned Payload::bits(const FieldInfo& info) const {
 Term Payload::cut(const FieldInfo& info, const Term& value) const {
     const unsigned have = value.sort().bits(), width = bits(info);
     return have > width ? smt::extract(value, width - 1, 0) : smt::zero_extend(value, width);
+}
+
+Term Payload::logged(Seen& seen) {
+    if (!seen.put) wrong(seen.info->name, "was not recorded");
+    const Term in_ring = cut(*seen.info, *seen.put);
+    const ColumnDefect defect =
+        seen.info->name == change_.broken_column ? change_.defect : ColumnDefect::kNone;
+    const Term in_log = through_column(context_, *seen.info, in_ring, defect, facts_);
+    seen.kept = smt::equal(in_ring, in_log);
+    return in_log;
 }
 
 Term Payload::arbitrary(const FieldInfo& info) const {
@@ -89,8 +99,7 @@ Term Payload::get(std::string_view name) {
     if (name == change_.removed_field || hostile_) {
         seen.found = arbitrary(*seen.info);
     } else {
-        if (!seen.put) wrong(name, "was not recorded");
-        seen.found = smt::zero_extend(cut(*seen.info, *seen.put), place_bits(seen.info->place));
+        seen.found = smt::zero_extend(logged(seen), place_bits(seen.info->place));
     }
     return *seen.found;
 }
@@ -110,8 +119,8 @@ Term Payload::expect(std::string_view name, const Term& value) {
     Seen& seen = field(name);
     seen.found = value;
     if (name == change_.removed_field) return context_.bool_value(true);  // nothing to compare with
-    const Term logged = hostile_ ? cut(*seen.info, arbitrary(*seen.info)) : cut(*seen.info, *seen.put);
-    return smt::equal(logged, cut(*seen.info, value));
+    const Term in_log = hostile_ ? cut(*seen.info, arbitrary(*seen.info)) : logged(seen);
+    return smt::equal(in_log, cut(*seen.info, value));
 }
 
 Term Payload::expect(std::string_view name, const Blob& blob) {

@@ -14,6 +14,7 @@
 
 #include "casmotion/smt/term.h"
 #include "casmotion/taxonomy.h"
+#include "effects/column.h"
 #include "effects/guest.h"
 
 namespace casmotion::model {
@@ -48,6 +49,8 @@ struct LayoutChange {
     std::string_view removed_field;  // not in the record: the replay finds an arbitrary value
     std::string_view moved_field;    // at another place
     Place moved_to = Place::kKind;
+    std::string_view broken_column;  // the field whose column has `defect`
+    ColumnDefect defect = ColumnDefect::kNone;
 };
 
 class Payload {
@@ -66,11 +69,14 @@ class Payload {
     // Makes every field that was not put an arbitrary value: the record of a log that nobody vouches for.
     void make_hostile();
 
-    // For each field: what the recording put and what the replay found or computed, before they were cut.
-    // Empty where it did not happen.
+    // What is known of the columns that values went through.
+    [[nodiscard]] const std::vector<smt::Term>& facts() const { return facts_; }
+
+    // For each field: what the recording put and what the replay found or computed, before they were cut;
+    // and that the log returned what was put into it. Empty where it did not happen.
     struct Seen {
         const FieldInfo* info;
-        std::optional<smt::Term> put, found;
+        std::optional<smt::Term> put, found, kept;
         std::optional<Blob> put_blob, found_blob;
     };
     [[nodiscard]] const std::vector<Seen>& seen() const { return seen_; }
@@ -79,11 +85,14 @@ class Payload {
     Seen& field(std::string_view name);
     [[nodiscard]] unsigned bits(const FieldInfo& info) const;
     [[nodiscard]] smt::Term cut(const FieldInfo& info, const smt::Term& value) const;
+    // What the replay finds in the log of what was put.
+    smt::Term logged(Seen& seen);
     [[nodiscard]] smt::Term arbitrary(const FieldInfo& info) const;
     [[nodiscard]] Blob arbitrary_blob(const FieldInfo& info) const;
     smt::Context context_;
     LayoutChange change_;
     bool hostile_ = false;
+    std::vector<smt::Term> facts_;
     std::vector<Seen> seen_;
 };
 

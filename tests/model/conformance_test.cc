@@ -55,7 +55,7 @@ TEST(Mutation, EveryMutantIsKilledAndItsPlaceNamed) {
                     verdict.answer.outcome() == smt::Outcome::kSat ? "killed" : "LIVES",
                     joined(named).c_str());
         EXPECT_EQ(verdict.answer.text(), "sat") << mutant.what;
-        if (mutant.property == Property::kEquivalence) {
+        if (mutant.property == Property::kEquivalence && mutant.mutation.layout.broken_column.empty()) {
             EXPECT_FALSE(verdict.parts.empty()) << mutant.what << ": another state is shown";
         }
         if (!mutant.must_name.empty()) {

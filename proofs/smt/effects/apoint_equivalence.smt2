@@ -7,6 +7,7 @@
 (set-info :status unsat)
 (declare-fun guest.boundary () (_ BitVec 8))
 (declare-fun guest.branches () (_ BitVec 64))
+(declare-fun column.rip.before () (_ BitVec 64))
 (declare-fun guest.rip () (_ BitVec 64))
 (declare-fun guest.regs-hash () (_ BitVec 64))
 (declare-fun guest.rsp () (_ BitVec 64))
@@ -51,23 +52,31 @@
 ; possible: what the recording side guarantees of inputs and keys
 (assert (or (= guest.boundary #x01) (= guest.boundary #x02)))
 ; not the goal: equivalence
-(assert (let ((a!1 (= (mix guest.regs-hash guest.rip guest.rsp guest.rax guest.rcx)
+(assert (let ((a!1 (bvxor (bvshl (bvsub guest.rip column.rip.before) #x0000000000000001)
+                  (bvsub (bvsub (bvsub guest.rip column.rip.before)
+                                (bvsub guest.rip column.rip.before))
+                         (bvlshr (bvsub guest.rip column.rip.before)
+                                 #x000000000000003f))))
+      (a!3 (= (mix guest.regs-hash guest.rip guest.rsp guest.rax guest.rcx)
               (mix guest.regs-hash guest.rip guest.rsp guest.rax guest.rcx)))
-      (a!2 (concat guest.rsp
+      (a!4 (concat guest.rsp
                    (concat guest.rcx
                            (ite (= guest.boundary #x01)
                                 guest.last-branch
                                 #x0000000000000000)))))
-(let ((a!3 ((_ extract 7 0)
-             (bvlshr a!2
+(let ((a!2 (bvadd column.rip.before
+                  (bvxor (bvlshr a!1 #x0000000000000001)
+                         (bvsub (bvsub a!1 a!1) (bvand a!1 #x0000000000000001)))))
+      (a!5 ((_ extract 7 0)
+             (bvlshr a!4
                      (bvshl ((_ zero_extend 176) any-byte.state)
                             #x000000000000000000000000000000000000000000000003)))))
   (not (and (= guest.boundary guest.boundary)
             (= guest.branches guest.branches)
-            (= guest.rip guest.rip)
-            a!1
+            (= ((_ extract 63 0) a!2) guest.rip)
+            a!3
             (= #x0018 #x0018)
-            (=> (bvult any-byte.state #x0018) (= a!3 a!3))
+            (=> (bvult any-byte.state #x0018) (= a!5 a!5))
             (= guest.rax guest.rax)
             (= guest.rbx guest.rbx)
             (= guest.rcx guest.rcx)
@@ -79,7 +88,7 @@
             (= guest.entry-kind guest.entry-kind)
             (= guest.entry-detail guest.entry-detail)
             (= guest.ordinal guest.ordinal)
-            a!1
+            a!3
             (= guest.branches guest.branches)
             (= guest.branches-total guest.branches-total)
             (= guest.last-branch guest.last-branch)

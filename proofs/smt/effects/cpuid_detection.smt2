@@ -9,10 +9,10 @@
 ; possible: what the recording side guarantees of inputs and keys
 (assert (and true true))
 ; not the goal: detection
-(assert (let ((a!1 (and true
-                (=> (= ((_ extract 31 0) guest.rax)
+(assert (let ((a!1 (=> (= ((_ extract 31 0) guest.rax) ((_ extract 31 0) other.rax))
+               (and (= ((_ extract 31 0) guest.rax)
                        ((_ extract 31 0) other.rax))
                     (= ((_ extract 31 0) guest.rax)
-                       ((_ extract 31 0) other.rax))))))
-  (not a!1)))
+                       ((_ extract 31 0) guest.rax))))))
+  (not (and true a!1))))
 (check-sat)

@@ -27,10 +27,19 @@
                 (= guest.ordinal other.ordinal)
                 (= guest.regs-hash other.regs-hash)
                 a!1)))
-  (not (and true
-            (=> a!2 (= guest.end-reason other.end-reason))
-            (=> a!2 (= guest.end-code other.end-code))
-            (=> a!2 (= guest.ordinal other.ordinal))
-            (=> a!2 (= guest.regs-hash other.regs-hash))
-            (=> a!2 a!1))))))
+(let ((a!3 (and true
+                (=> a!2
+                    (and (= guest.end-reason other.end-reason)
+                         (= guest.end-reason guest.end-reason)))
+                (=> a!2
+                    (and (= guest.end-code other.end-code)
+                         (= guest.end-code guest.end-code)))
+                (=> a!2
+                    (and (= guest.ordinal other.ordinal)
+                         (= guest.ordinal guest.ordinal)))
+                (=> a!2
+                    (and (= guest.regs-hash other.regs-hash)
+                         (= guest.regs-hash guest.regs-hash)))
+                (=> a!2 a!1))))
+  (not a!3)))))
 (check-sat)

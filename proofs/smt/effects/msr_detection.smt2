@@ -9,10 +9,10 @@
 ; possible: what the recording side guarantees of inputs and keys
 (assert (and true true))
 ; not the goal: detection
-(assert (let ((a!1 (and true
-                (=> (= ((_ extract 31 0) guest.rcx)
+(assert (let ((a!1 (=> (= ((_ extract 31 0) guest.rcx) ((_ extract 31 0) other.rcx))
+               (and (= ((_ extract 31 0) guest.rcx)
                        ((_ extract 31 0) other.rcx))
                     (= ((_ extract 31 0) guest.rcx)
-                       ((_ extract 31 0) other.rcx))))))
-  (not a!1)))
+                       ((_ extract 31 0) guest.rcx))))))
+  (not (and true a!1))))
 (check-sat)
