@@ -87,3 +87,45 @@ verified() {
         *) fail "verify $1: $(cat /tmp/verified)" ;;
     esac
 }
+
+# Configurations of a Linux guest that runs a static program of dom0's PATH: FOLDER/plain.cfg outside the recording pool,
+# FOLDER/recorded.cfg inside. The program joins the guests' initramfs, as one more archive behind it.
+program_configs() { # folder program argument...
+    folder=$1 program=$2
+    shift 2
+    mkdir -p "$folder/add/bin"
+    cp "$(readlink -f "$(command -v "$program")")" "$folder/add/bin/$program"
+    { cat /guest/initrd; (cd "$folder/add" && find . | cpio -o -H newc 2>/dev/null); } >"$folder/initrd"
+    rm -r "$folder/add"
+    words=$(echo "$program $*" | tr ' ' ,)
+    for kind in plain recorded; do
+        sed -e "s/^name = .*/name = \"$kind\"/" -e "s|^ramdisk = .*|ramdisk = \"$folder/initrd\"|" \
+            -e "s/^extra = .*/extra = \"console=hvc0 quiet work=program program=$words\"/" /guest/light.cfg >"$folder/$kind.cfg"
+    done
+    sed -i '/^pool/d' "$folder/plain.cfg"
+}
+
+# What a program printed on a guest's console, without what it measured.
+program_output() { # console-log
+    tr -d '\r' <"$1" | sed -n '/work: start program/,/work: done/p' | grep -v -e '^\[' -e '^time: '
+}
+
+# Records a configuration; a guest that is not at its end in time is destroyed. A recording stops where the guest enters Xen,
+# so without that a guest in a loop would keep its recorder for ever.
+record_for() { # seconds name file-for-what-it-says arguments-of-record...
+    limit_s=$1 name=$2 said=$3
+    shift 3
+    casmotion record "$@" 2>"$said" &
+    recorder=$!
+    tenths=$((limit_s * 10))
+    while kill -0 $recorder 2>/dev/null; do
+        tenths=$((tenths - 1))
+        if [ $tenths = 0 ]; then
+            xl destroy "$name"
+            wait $recorder
+            fail "$name is not at its end after $limit_s s; its console ends: $(tail -n 3 "$(guest_log "$name")")"
+        fi
+        usleep 100000
+    done
+    wait $recorder || fail "record: exit code $?: $(cat "$said")"
+}

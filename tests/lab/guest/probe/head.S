@@ -26,9 +26,8 @@ _start:
 1:      ud2
         jmp     1b
 
-/* Xen pushed rcx and r11 below the frame of iret. */
-        .globl upcall
-upcall:
+/* Xen pushed rcx and r11 below the frame of iret; what we push above them makes a struct trap_frame. */
+        .macro  ENTER
         push    %rax
         push    %rdx
         push    %rsi
@@ -37,7 +36,14 @@ upcall:
         push    %r9
         push    %r10
         cld
+        .endm
+
+        .globl upcall
+upcall:
+        ENTER
+        mov     %rsp, %rdi
         call    upcall_events
+leave:
         pop     %r10
         pop     %r9
         pop     %r8
@@ -53,6 +59,20 @@ upcall:
         push    %rax
         mov     $23, %eax               /* __HYPERVISOR_iret */
         syscall
+
+/* Traps that are looked at and gone back from: no error code. */
+        .macro  WATCHED vector
+        .globl  watched_\vector
+watched_\vector:
+        ENTER
+        mov     $\vector, %edi
+        mov     %rsp, %rsi
+        call    watched_trap
+        jmp     leave
+        .endm
+        WATCHED 1
+        WATCHED 3
+        WATCHED 6
 
         .globl failsafe
 failsafe:

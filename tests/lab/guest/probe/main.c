@@ -2,6 +2,8 @@
 /*
  * The probe's set-up and its ordinary work. Words on its command line:
  *   rounds=N      N rounds of work (default 20), each with events of every class
+ *   loops=N       N timer events in loops of every kind that do not enter Xen (loops.c)
+ *   flags=N       N looks at the flags and debug registers of every kind (flags.c)
  *   hostile seed=S steps=N rarity=R   N random attacks on Xen and the back ends (hostile.c)
  *   crash, reboot    how it ends instead of powering off
  *   fault         executes an undefined instruction without a handler: Xen crashes the domain
@@ -116,7 +118,7 @@ void sleep_until_event(uint64_t ns_at_most)
 }
 
 /* From head.S. */
-void upcall_events(void)
+void upcall_events(struct trap_frame *frame)
 {
     struct vcpu_info *v = &shared->vcpu_info[0];
     uint64_t words, i;
@@ -132,6 +134,8 @@ void upcall_events(void)
             see(bits);
             events_seen++;
         }
+    loops_upcall(frame);
+    flags_upcall(frame);
 }
 
 void power_off(void)
@@ -314,8 +318,12 @@ void probe_main(struct start_info *info)
         hostile(option("seed", 1), option("steps", 1000), option("rarity", 3000));
         power_off(); /* its console ring is past printing */
     }
+    if ( option("loops", 0) || option("flags", 0) )
+        rounds = option("rounds", 0);
     for ( i = 0; i < rounds; i++ )
         work(i);
+    time_points(option("loops", 0));
+    look_at_flags(option("flags", 0));
     print_number("probe: saw ", mix);
     print("probe: done\n");
     power_off();

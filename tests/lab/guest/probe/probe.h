@@ -78,6 +78,17 @@ void set_handlers(void);                               /* of exceptions and even
 
 /* --- head.S --- */
 int try_run(const void *code);
+/* What a handler finds on its stack, and goes back to. */
+struct trap_frame {
+    uint64_t r10, r9, r8, rdi, rsi, rdx, rax, rcx, r11, rip, cs, rflags, rsp, ss;
+};
+#define FLAG_TF 0x100u
+
+/* --- loops.c, flags.c: code that hardly enters Xen, and code that looks for a trap flag that is not its own --- */
+void time_points(uint64_t rounds);
+void loops_upcall(struct trap_frame *frame); /* in each upcall */
+void look_at_flags(uint64_t rounds);
+void flags_upcall(const struct trap_frame *frame);
 
 /* --- hostile.c --- */
 /* rarity: one attack in so many is one that the guest itself is likely to die of. */

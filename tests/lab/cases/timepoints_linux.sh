@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Programs of a Linux guest that hardly enter Xen, or look for flags that are not theirs (tests/lab/guest/timepoints): recorded
+# they print what they print unrecorded, and every replay passes through the same states and prints the same.
+#   arguments: number of replays, options of "casmotion record" as one word ("-" for none), programs as NAME[=ROUNDS]
+. /lab-lib.sh
+
+replays=$1 options=$2
+shift 2
+[ "$options" != - ] || options=
+limit_s=${TIMEPOINTS_LIMIT_S:-300}
+mkdir -p /tmp/tp
+program_configs /tmp/tp casm-timepoints "$@"
+
+seconds() { cut -d. -f1 /proc/uptime; }
+started=$(seconds)
+xl create -q /tmp/tp/plain.cfg || fail "xl create"
+wait_gone plain "$limit_s"
+printed_done plain
+program_output "$(guest_log plain)" >/tmp/tp/expected
+[ "$(wc -l </tmp/tp/expected)" -gt 2 ] || fail "the unrecorded guest printed nothing"
+plain_s=$(($(seconds) - started))
+
+started=$(seconds)
+# shellcheck disable=SC2086  # options are words
+record_for "$limit_s" recorded /tmp/tp/said /tmp/tp/recorded.cfg -o /tmp/tp/log $options
+recorded_s=$(($(seconds) - started))
+printed_done recorded
+program_output "$(guest_log recorded)" >/tmp/tp/printed
+diff /tmp/tp/expected /tmp/tp/printed >&2 || fail "recorded (second column) it printed something else"
+tail -n 4 /tmp/tp/said
+
+i=0
+while [ $i -lt "$replays" ]; do
+    i=$((i + 1))
+    casmotion -q replay /tmp/tp/log --console-to /tmp/tp/again || fail "replay $i: exit code $?"
+    tr -d '\r' <"$(guest_log recorded)" >/tmp/tp/recorded
+    tr -d '\r' </tmp/tp/again | cmp - /tmp/tp/recorded || fail "replay $i printed something else"
+done
+no_domains
+for kind in plain recorded; do
+    grep '^time: ' "$(guest_log $kind)" | tr -d '\r' | sed "s/^time:/$kind:/"
+done
+echo "equal: $* (unrecorded $plain_s s, recorded $recorded_s s, $replays replays)"
