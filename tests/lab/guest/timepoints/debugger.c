@@ -131,3 +131,28 @@ void run_debugger(uint64_t rounds)
     end(child);
     printf("debugger: steps %" PRIu64 ", tf %" PRIu64 ", sum %016" PRIx64 "\n", steps, tf, sum);
 }
+
+/*
+ * Not for a guest: shows that "pushf" says so when somebody else steps the program. Linux does not hide the TF of a debugger's
+ * single steps from PUSHF.
+ */
+void run_observed(uint64_t rounds)
+{
+    int status = 0;
+    pid_t child = fork();
+
+    if ( child < 0 )
+        fail("fork");
+    if ( !child )
+    {
+        if ( ptrace(PTRACE_TRACEME, 0, NULL, NULL) )
+            _exit(1);
+        raise(SIGSTOP);
+        run_pushf(rounds);
+        _exit(0);
+    }
+    while ( waitpid(child, &status, 0) == child && WIFSTOPPED(status) )
+        if ( ptrace(PTRACE_SINGLESTEP, child, NULL, NULL) )
+            fail("PTRACE_SINGLESTEP");
+    printf("observed: exit status %d\n", WEXITSTATUS(status));
+}

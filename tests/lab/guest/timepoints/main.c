@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* casm-timepoints PROGRAM[=ROUNDS]...: runs programs one after the other; "all" is each with its usual number of rounds. */
+/*
+ * casm-timepoints PROGRAM[=ROUNDS]...: runs programs one after the other; "all" is each with its usual number of rounds, but for
+ * the last, which shows what a leak looks like.
+ */
 #include "timepoints.h"
 
 #include <errno.h>
@@ -29,8 +32,10 @@ static const struct {
     { "stepping", run_stepping, 20 },
     { "breakpoints", run_breakpoints, 200 },
     { "debugger", run_debugger, 500 },
+    { "observed", run_observed, 20 },
 };
 #define PROGRAMS (sizeof(programs) / sizeof(programs[0]))
+#define ALL (PROGRAMS - 1)
 
 void fail(const char *what)
 {
@@ -82,7 +87,7 @@ int main(int count, char **words)
     }
     for ( int i = 1; i < count && !status; i++ )
         if ( !strcmp(words[i], "all") )
-            for ( unsigned int k = 0; k < PROGRAMS && !status; k++ )
+            for ( unsigned int k = 0; k < ALL && !status; k++ )
                 status = run(programs[k].name);
         else
             status = run(words[i]);
