@@ -8,6 +8,7 @@
 #include "cli/replay_runner.h"
 #include "report/json.h"
 #include "report/session_report.h"
+#include "report/verify_page.h"
 
 namespace casmotion {
 namespace {
@@ -18,15 +19,16 @@ class VerifyCommand final : public Command {
         app.add_option("log", log_, "the log to check")->required()->type_name("LOG");
         app.add_flag("--replay", replay_, "replay it too, and compare every state with the recording");
         options_.declare(app);
+        app.add_option("--report", page_, "write a page for people, in HTML")->type_name("FILE.html");
         app.add_flag("--json", json_, "print the result as JSON on stdout");
         app.footer(
             "Examples:\n"
-            "  casmotion verify boot.log                        integrity, order, completeness; needs no "
-            "Xen\n"
+            "  casmotion verify boot.log                        the conditions C1 to C6; needs no Xen\n"
             "  casmotion verify boot.log --replay --json\n"
+            "  casmotion verify boot.log --report boot.html\n"
             "\n"
-            "Exit codes: 0 everything holds, 1 a check or the replay says no, 2 usage, 65 the log is damaged "
-            "or has no end,\n"
+            "Exit codes: 0 everything holds, 1 a condition is refuted or the replay differs, 2 usage, 65 the "
+            "log is damaged or has no end,\n"
             "69 the host lacks something (--replay), 70 internal, 75 cannot be told.");
     }
 
@@ -37,6 +39,7 @@ class VerifyCommand final : public Command {
 
         Json replay_json;
         std::optional<Status> replayed;
+        std::optional<std::string> replay_line;
         const Category before = report.verdict().category();
         // A damaged log cannot be fed; one that fails another check can, and the replay may show more.
         if (replay_ && (before != Category::kLogInvalid || reader->torn_tail())) {
@@ -44,10 +47,11 @@ class VerifyCommand final : public Command {
             replayed = verdict_of(result.report, *reader);
             const casm_status& status = result.report.outcome.status;
             if (replayed->ok()) add_equal_replay(report, status.ordinal, status.logged[CASM_CLS_DIGEST]);
+            replay_line = to_line(result.report, *reader);
             if (json_) {
                 replay_json = to_json(result.report, *reader, result.divergence);
             } else {
-                CASM_TRY(write_stdout(to_line(result.report, *reader) + "\n"));
+                CASM_TRY(write_stdout(*replay_line + "\n"));
             }
         }
         if (!json_) CASM_TRY(write_stdout(to_text(report)));
@@ -55,6 +59,7 @@ class VerifyCommand final : public Command {
         Status verdict = report.verdict();
         if (replayed && !replayed->ok() && (verdict.ok() || verdict.category() == Category::kInconclusive))
             verdict = *replayed;
+        if (!page_.empty()) CASM_TRY(write_page(page_, verify_page(report, *reader, verdict, replay_line)));
         if (json_) {
             Json out;
             out["verdict"] = std::string(name_of(verdict.category()));
@@ -67,7 +72,7 @@ class VerifyCommand final : public Command {
     }
 
   private:
-    std::string log_;
+    std::string log_, page_;
     ReplayOptions options_;
     bool replay_ = false;
     bool json_ = false;

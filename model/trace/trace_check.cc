@@ -4,6 +4,7 @@
 #include "conditions.h"
 #include "explanation.h"
 #include "timeline.h"
+#include "window_query.h"
 
 namespace casmotion {
 
@@ -25,24 +26,61 @@ void add_apoint(TraceReport& report, const Record& record, std::uint64_t index, 
         report.first_apoints.push_back({index, ordinal, record.w[0], record.w[1], canonical});
 }
 
+// Puts each shape to the solver, in the order in which they occur, and adds what does not hold to the conditions.
+void ask_solver(TraceReport& report, const trace::WindowCollector& collector, const TraceOptions& options) {
+    trace::WindowQuery query(options.rlimit_per_query);
+    const auto add = [&report](Condition condition, Verdict verdict, const std::string& reason,
+                               std::optional<std::uint64_t> record, std::optional<std::uint64_t> ordinal) {
+        ConditionResult& result = report.conditions[static_cast<std::size_t>(condition)];
+        // What the direct checks said is as good and names the record at fault.
+        if (result.verdict == Verdict::kRefuted || (result.verdict == verdict && verdict == Verdict::kCannotTell)) return;
+        result.verdict = verdict;
+        result.reason = reason;
+        if (verdict != Verdict::kRefuted) return;
+        result.record = record;
+        result.ordinal = ordinal;
+    };
+    for (const trace::ShapeUse& use : collector.shapes()) {
+        const trace::WindowAnswer answer = query.ask(use.shape);
+        if (answer.verdict == Verdict::kHolds) continue;
+        add(answer.condition, answer.verdict, answer.reason, use.first_record, use.first_ordinal);
+    }
+    if (!collector.complete())
+        add(Condition::kC5, Verdict::kCannotTell,
+            "the log has more than " + std::to_string(options.shapes_max) + " different trips through Xen; not all were put to the solver",
+            std::nullopt, std::nullopt);
+    report.queries = {.windows = collector.windows(),
+                      .shapes = collector.shapes().size(),
+                      .queries = query.queries(),
+                      .steps = query.steps()};
+}
+
 }  // namespace
 
 TraceReport check_trace(LogReader& reader, const TraceOptions& options) {
     TraceReport report;
     trace::Facts facts;
     trace::TimelineBuilder timeline(entries_of(reader));
-    static_cast<void>(options);
+    trace::WindowCollector windows(options.shapes_max);
     report.log = check_log(reader, [&](const Record& record, RecordIndex index, SyncOrdinal ordinal) {
         facts.add(record);
         timeline.add(record, ordinal.value);
+        if (options.queries) windows.add(record, index.value, ordinal.value);
         if (record.cls == CASM_CLS_APOINT) add_apoint(report, record, index.value, ordinal.value);
     });
     report.timeline = timeline.take();
+    windows.finish();
     report.conditions = trace::judge(reader, report, facts);
 
     std::optional<std::uint64_t> out_of_place;
-    for (const CheckResult& check : report.log.checks)
-        if (check.check == "order" && check.verdict == Verdict::kRefuted) out_of_place = check.record;
+    bool in_order = true;
+    for (const CheckResult& check : report.log.checks) {
+        if (check.check != "order" || check.verdict == Verdict::kHolds) continue;
+        in_order = false;
+        if (check.verdict == Verdict::kRefuted) out_of_place = check.record;
+    }
+    // Records out of order are no windows.
+    if (options.queries && in_order) ask_solver(report, windows, options);
     for (ConditionResult& result : report.conditions) {
         if (result.verdict != Verdict::kRefuted || !result.record) continue;
         result.explanation = result.record == out_of_place ? trace::explain_order(reader, *result.record)

@@ -159,6 +159,16 @@ class Cli(unittest.TestCase):
         self.assertRegex(self.expect(0, "info", log), r"counter +AMD, events waited at most about 100 us")
         self.expect(75, "verify", log)
 
+    def test_verify_writes_a_page_for_people(self):
+        log, page = self.make_log(), self.folder / "page.html"
+        self.expect(75, "verify", log, "--report", page)
+        text = page.read_text()
+        self.assertTrue(text.startswith("<!DOCTYPE html>") and text.endswith("</html>\n"))
+        for condition in ("C1", "C2", "C3", "C4", "C5", "C6"):
+            self.assertIn(f"<th>{condition}</th>", text)
+        self.expect(69, "verify", log, "--report", self.folder / "no" / "page.html", says="cannot write")
+        self.assertEqual(sorted(p.name for p in self.folder.iterdir()), ["log", "page.html"])
+
     def test_events_ranges_and_limits(self):
         log = self.make_log()
         everything = self.expect(0, "events", log).splitlines()

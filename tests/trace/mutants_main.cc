@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// casm-trace-mutants LOG [SURVIVORS]: makes the mutants of a log, has the conditions checked on each, and prints who
+// killed how many. Fails if a mutant that must be refuted is not. What only a replay can tell is counted, and written as
+// a log each into the folder SURVIVORS (with the log's own kernel and ramdisk), for a test that replays them.
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <map>
+
+#include "casmotion/taxonomy.h"
+#include "mutants.h"
+#include "support/seed.h"
+
+namespace casmotion::test {
+namespace {
+
+constexpr const char* kKillers[] = {"integrity", "C1", "C2", "C3", "C4", "C5", "C6"};
+constexpr const char* kReplay = "replay";
+// Of each class and operation so many go into SURVIVORS: each costs a replay.
+constexpr unsigned kSurvivorsPerKind = 1;
+
+void write_survivor(const Mutant& mutant, const std::string& log, const std::string& folder, unsigned number) {
+    std::string name = std::to_string(number) + "." + mutant.cls + "." + mutant.op + (mutant.same_states ? ".same-states" : "");
+    for (char& c : name)
+        if (c == ' ' || c == ',') c = '-';
+    const std::filesystem::path out = std::filesystem::path(folder) / name;
+    std::filesystem::create_directories(out);
+    for (const auto& [file, content] : mutant.files) write_file((out / file).string(), content);
+    for (const char* file : {"kernel", "ramdisk"})
+        if (std::filesystem::exists(log + "/" + file)) std::filesystem::copy(log + "/" + file, out / file);
+}
+
+int run(const std::string& log, const std::string& survivors) {
+    const std::uint64_t seed = test_seed();
+    auto mutants = mutants_of(log, seed);
+    if (!mutants.ok()) {
+        std::fprintf(stderr, "casm-trace-mutants: %s\n", mutants.status().message().c_str());
+        return mutants.status().exit_code();
+    }
+    std::map<std::string, std::map<std::string, unsigned>> table;  // class, killer: how many
+    std::map<std::string, unsigned> kinds;
+    std::map<std::string, unsigned> reasons;
+    unsigned killed = 0, undecided = 0, wrong = 0, written = 0;
+    for (const Mutant& mutant : *mutants) {
+        const std::string killer = killer_of(mutant);
+        if (!killer.empty() && killer != "cannot be told") {
+            ++killed;
+            ++table[mutant.cls][killer];
+            continue;
+        }
+        // Not accepted without a replay either; a manifest without checks is a log that tells nothing.
+        if (!killer.empty()) ++undecided;
+        if (mutant.only_replay.empty() && killer.empty()) {
+            ++wrong;
+            std::printf("NOT KILLED: %s: %s: %s\n", mutant.cls.c_str(), mutant.op.c_str(), mutant.what.c_str());
+            continue;
+        }
+        ++table[mutant.cls][kReplay];
+        ++reasons[mutant.cls + " " + mutant.op + ": " + (killer.empty() ? mutant.only_replay : killer)];
+        if (!survivors.empty() && mutant.cls != "manifest" && kinds[mutant.cls + mutant.op]++ < kSurvivorsPerKind)
+            write_survivor(mutant, log, survivors, written++);
+    }
+    std::printf("%-10s", "");
+    for (const char* killer : kKillers) std::printf(" %9s", killer);
+    std::printf(" %14s\n", "needs --replay");
+    for (const auto& [cls, row] : table) {
+        const auto count = [&row = row](const char* killer) { return row.contains(killer) ? row.at(killer) : 0; };
+        std::printf("%-10s", cls.c_str());
+        for (const char* killer : kKillers) std::printf(" %9u", count(killer));
+        std::printf(" %14u\n", count(kReplay));
+    }
+    std::printf("\nonly a replay can tell, and why:\n");
+    for (const auto& [reason, count] : reasons) std::printf("%5u  %s\n", count, reason.c_str());
+    std::printf("\n%zu mutants: %u killed by verify alone, %zu need a replay (%u of them not accepted either), %u wrong; to repeat: "
+                "CASMOTION_SEED=%llu\n",
+                mutants->size(), killed, mutants->size() - killed - wrong, undecided, wrong, static_cast<unsigned long long>(seed));
+    if (!survivors.empty()) std::printf("%u survivors written\n", written);
+    return wrong == 0 ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace casmotion::test
+
+int main(int argc, char** argv) {
+    if (argc != 2 && argc != 3) {
+        std::fprintf(stderr, "usage: casm-trace-mutants LOG [SURVIVORS]\n");
+        return 2;
+    }
+    return casmotion::test::run(argv[1], argc == 3 ? argv[2] : "");
+}
