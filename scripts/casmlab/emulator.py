@@ -27,7 +27,7 @@ CONFIGURE = ("--target-list=x86_64-softmmu", "--without-default-features", "--en
 # is left out because dom0 does not boot with it under emulation); intel: architectural performance monitoring.
 PROCESSORS = {
     "amd": "Opteron_G3",
-    "amd-core": "EPYC,-smap,-monitor,+perfctr-core",
+    "amd-core": "EPYC,-smap,-monitor,-rdrand,-rdseed,+perfctr-core",
     "intel": "Nehalem",
 }
 DEFAULT_PROCESSOR = "amd-core"

@@ -2,7 +2,7 @@
 """The hypervisor: Debian's source package at a pinned hash, with xen-patches/ applied, built.
 
 xen-patches/series names the patches (a quilt series: comments with #, applied with patch -p1); xen-patches/files/ mirrors
-the tree and holds new files; events/abi/ becomes xen/include/casm/.
+the tree and holds new files; events/abi/ becomes xen/include/casm/, timematch/core/ joins xen/arch/x86/casm/.
 """
 
 import os
@@ -17,6 +17,7 @@ from .errors import LabError
 PROJECT = Path(__file__).resolve().parents[2]
 PATCHES = PROJECT / "xen-patches"
 ABI = PROJECT / "events" / "abi"
+TIMEMATCH = PROJECT / "timematch" / "core"
 SOURCE_PACKAGE = "xen"
 
 
@@ -62,7 +63,7 @@ def hypervisor(stock: bool = False) -> Path:
             if not (PATCHES / name).is_file():
                 raise LabError(f"xen-patches/series names {name}, which does not exist")
             inputs.file(PATCHES / name, name)
-        inputs.tree(PATCHES / "files", "files").tree(ABI, "abi")
+        inputs.tree(PATCHES / "files", "files").tree(ABI, "abi").tree(TIMEMATCH, "timematch")
 
     def build(out: Path):
         tree = out / "tree"
@@ -87,6 +88,7 @@ def prepare(tree: Path, patches: list[str] | None = None):
     if (PATCHES / "files").is_dir():
         shutil.copytree(PATCHES / "files", tree, dirs_exist_ok=True)
     shutil.copytree(ABI, tree / "xen/include/casm", dirs_exist_ok=True)
+    shutil.copytree(TIMEMATCH, tree / "xen/arch/x86/casm", dirs_exist_ok=True)
 
 
 def make(tree: Path, log: Path):

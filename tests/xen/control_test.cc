@@ -69,7 +69,7 @@ TEST(Start, NeedsRingsAFreshDomainAndKnownFlags) {
     EXPECT_EQ(world.start(CASM_MODE_REPLAY), -EINVAL) << "no feed";
     EXPECT_EQ(world.start(CASM_MODE_IDLE), -EINVAL);
     EXPECT_EQ(world.start(CASM_MODE_RECORD, 0, 0, 17), -EINVAL) << "too many check bits";
-    EXPECT_EQ(world.start(CASM_MODE_RECORD, 0, 0, 16, 2), -EINVAL) << "unknown flag";
+    EXPECT_EQ(world.start(CASM_MODE_RECORD, 0, 0, 16, 4), -EINVAL) << "unknown flag";
     world.dom().creation_finished = true;
     EXPECT_EQ(world.start(CASM_MODE_RECORD), -EBUSY) << "it has run";
     world.dom().creation_finished = false;

@@ -48,9 +48,9 @@ MUTANTS = [
     ("blob lengths are not checked", "stream.c", "(!log.check || log.check > CASM_BLOB_MAX_BYTES)", "0", "stream"),
     ("ring records are not checked", "bridge-glue.c",
      "next.aux >= PAGE_SIZE || next.aux + next.check > PAGE_SIZE )", "0 )", "entry"),
-    ("events are applied at any exit", "entry.c", "    if ( !c->sync )\n        return CASM_EXIT_SKIP;\n", "", "entry"),
-    ("the flag of a counted exit stays", "entry.c", "    c->sync = false;\n\n    return CASM_EXIT_DELIVER;",
-     "    return CASM_EXIT_DELIVER;", "entry"),
+    ("events are applied at any exit", "entry.c", "    if ( !c->sync )\n        return casm_tp_exit(c);\n", "", "entry"),
+    ("the flag of a counted exit stays", "entry.c", "    c->sync = false;\n\n    return casm_tp_leave(c);",
+     "    return casm_tp_leave(c);", "entry"),
     ("RF enters the hash", "entry.c", "(r->rflags & ~(uint64_t)X86_EFLAGS_RF)", "(r->rflags)", "entry"),
     ("events before ring data", "queue.c", "    n = take_ports(c, ports);\n    casm_bridges_down(c);\n",
      "    n = take_ports(c, ports);\n", "entry"),
@@ -90,8 +90,8 @@ def run(program: Path) -> tuple[bool, str]:
 
 def main() -> int:
     split = sys.argv.index("--")
-    casm, world, hypervisor = (Path(argument) for argument in sys.argv[1:4])
-    linker, objects = sys.argv[4], sys.argv[5:split]
+    casm, world, hypervisor, timematch = (Path(argument) for argument in sys.argv[1:5])
+    linker, objects = sys.argv[5], sys.argv[6:split]
     compiler = [word for word in sys.argv[split + 1:] if word]
     flags = [word for word in compiler[1:] if word.startswith("-fsanitize")]
     problems = []
@@ -100,7 +100,7 @@ def main() -> int:
 
         def link(test: str, *mutant: str):
             test_object = next(path for path in objects if f"xen_{test}_test" in path)
-            subprocess.run([linker, *flags, test_object, *mutant, str(world), str(hypervisor), "-lgtest_main", "-lgtest",
+            subprocess.run([linker, *flags, test_object, *mutant, str(world), str(hypervisor), str(timematch), "-lgtest_main", "-lgtest",
                             "-lpthread", "-o", str(program)], check=True)
 
         # Without a mutant they pass: a rejection means something.

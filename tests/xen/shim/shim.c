@@ -163,6 +163,25 @@ void vcpu_unpause(struct vcpu *v)
     v->paused--;
 }
 
+void vcpu_kick(struct vcpu *v)
+{
+    shim.kicks++;
+    vcpu_unblock(v);
+}
+
+unsigned long shim_segment_base;
+
+int pv_emul_read_descriptor(unsigned int sel, const struct vcpu *v, unsigned long *base, unsigned long *limit,
+                            unsigned int *ar, bool insn_fetch)
+{
+    (void)sel, (void)v, (void)insn_fetch;
+    *base = shim_segment_base;
+    *limit = ~0u;
+    *ar = _SEGMENT_DB;
+
+    return 1;
+}
+
 void vcpu_unblock(struct vcpu *v)
 {
     v->unblocked++;

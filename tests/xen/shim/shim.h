@@ -66,6 +66,11 @@ struct shim {
     unsigned int virqs, tlb_flushes, crashes, backend_sends;
     char last_print[256];
     unsigned int prints;
+    uint64_t branches;                                     /* conditional branches that the guest retired */
+    uint64_t overflow_at;                                  /* ... at which the counter is to interrupt; 0: not armed */
+    bool counter_busy;
+    unsigned long dr[8];                                   /* debug registers of the processor */
+    unsigned int kicks;
     void *ctx;                                             /* of the hooks */
     uint64_t (*soft_rdtsc)(void *ctx);
     void (*on_wmb)(void *ctx);
@@ -145,12 +150,44 @@ static inline uint64_t rdtsc(void)
 {
     return (uint64_t)shim.now * 3 + 1;
 }
+struct timer { void (*function)(void *data); void *data; s_time_t expires; /* 0: not armed */ };
+static inline void init_timer(struct timer *t, void (*function)(void *data), void *data, unsigned int cpu)
+{
+    (void)cpu;
+    t->function = function;
+    t->data = data;
+    t->expires = 0;
+}
+static inline void set_timer(struct timer *t, s_time_t expires)
+{
+    t->expires = expires;
+}
+static inline void kill_timer(struct timer *t)
+{
+    t->expires = 0;
+}
 void force_update_vcpu_system_time(struct vcpu *v);
 uint64_t pv_soft_rdtsc(const struct vcpu *v, const struct cpu_user_regs *regs);
 
 /* --- Processor --- */
 #define X86_EFLAGS_TF 0x100u
 #define X86_EFLAGS_RF 0x10000u
+#define X86_EFLAGS_IF 0x200u
+#define X86_EFLAGS_IOPL 0x3000u
+#define X86_EFLAGS_VM 0x20000u
+#define TRAP_syscall 256
+#define _SEGMENT_L  0x2000u
+#define _SEGMENT_DB 0x4000u
+#define DR_CONTROL_SHIFT 16
+#define DR_CONTROL_SIZE  4
+#define DR_ENABLE_SIZE   2
+#define DR_TRAP0 1
+#define DR_TRAP1 2
+#define DR_TRAP2 4
+#define DR_TRAP3 8
+#define DR_STEP  0x4000
+#define DR7_ACTIVE_MASK 0xfful
+#define write_debugreg(reg, val) (shim.dr[reg] = (val))
 #define X86_CR4_TSD   0x4ul
 #define MSR_IA32_TSC  0x10u
 #define X86EMUL_OKAY  0
@@ -183,6 +220,8 @@ struct domain {
 };
 struct vcpu {
     struct domain *domain;
+    unsigned long pause_flags;
+    unsigned int processor;
     vcpu_info_t *vcpu_info;
     int paused;                   /* nests */
     unsigned int unblocked;
@@ -190,6 +229,7 @@ struct vcpu {
         struct casm_domain *casm;
         bool fully_eager_fpu;
         uint32_t flags;
+        unsigned long dr[4], dr7;
         struct cpu_user_regs user_regs;
         struct { unsigned long ctrlreg[8]; } pv;
     } arch;
@@ -202,6 +242,16 @@ struct vcpu {
 void vcpu_pause_nosync(struct vcpu *v);
 void vcpu_unpause(struct vcpu *v);
 void vcpu_unblock(struct vcpu *v);
+void vcpu_kick(struct vcpu *v);
+#define _VPF_blocked 0
+static inline bool test_bit(unsigned int nr, const unsigned long *addr)
+{
+    return addr[nr / BITS_PER_LONG] & (1ul << (nr % BITS_PER_LONG));
+}
+/* Flat unless a test says otherwise. */
+extern unsigned long shim_segment_base;
+int pv_emul_read_descriptor(unsigned int sel, const struct vcpu *v, unsigned long *base, unsigned long *limit,
+                            unsigned int *ar, bool insn_fetch);
 void domain_pause(struct domain *d);
 void domain_unpause(struct domain *d);
 void domain_crash(struct domain *d);

@@ -45,6 +45,7 @@ int casm_domain_create(struct domain *d, struct xen_domctl_createdomain *config)
 
     c->d = d;
     c->mode = CASM_MODE_IDLE;
+    c->tp.slot = -1;
     spin_lock_init(&c->lock);
     d->arch.casm = c;
 
@@ -90,6 +91,7 @@ void casm_domain_relinquish(struct domain *d)
         casm_end(c, CASM_END_DESTROYED, 0);
     if ( casm_logging(c) )
         c->mode = CASM_MODE_ENDED;
+    casm_tp_stop(c);
     casm_bridges_destroy(c);
     free_ring(&c->log);
     free_ring(&c->feed);
@@ -306,9 +308,13 @@ static int start_run(struct casm_domain *c, struct casm_domctl *op)
     if ( c->d->creation_finished || c->mode != CASM_MODE_IDLE || !c->d->vcpu[0] )
         return -EBUSY;
     if ( !c->log.hdr || replay != !!c->feed.hdr || (!replay && op->u.start.mode != CASM_MODE_RECORD) ||
-         (op->u.start.flags & ~CASM_START_ACCOUNT) || op->u.start.check_bits > 16 || (replay && op->u.start.disable) )
+         (op->u.start.flags & ~(CASM_START_ACCOUNT | CASM_START_COUNTER)) || op->u.start.check_bits > 16 || (replay && op->u.start.disable) )
         return -EINVAL;
     rc = casm_bridges_init(c);
+    if ( rc )
+        return rc;
+
+    rc = casm_tp_start(c, op);
     if ( rc )
         return rc;
 
@@ -335,7 +341,7 @@ static int stop_run(struct casm_domain *c)
         /* The vCPU does it at its next injection point; if it sleeps, it must wake up for that. */
         c->stop = true;
         smp_wmb();
-        vcpu_unblock(c->d->vcpu[0]);
+        vcpu_kick(c->d->vcpu[0]); /* wakes it up, or makes it exit, for an A-point */
         return 0;
     }
 
@@ -389,6 +395,8 @@ static int status(const struct casm_domain *c, const struct casm_domctl *op)
         .delay_max_ns = c->delay_max_ns,
         .spurious_faults = c->spurious_faults,
         .tsc_khz = c->d->arch.tsc_khz,
+        .branches = casm_counter_read(&c->tp.counter),
+        .apoints = c->tp.stats,
         .divergence = c->divergence,
     };
 
@@ -431,7 +439,8 @@ long casm_do_domctl(struct domain *d, struct casm_domctl *op)
         memset(&op->u, 0, sizeof(op->u));
         op->u.host.abi = CASM_ABI_VERSION;
         op->u.host.cpupool = casm_cpupool;
-        op->u.host.hook_switches = ((1u << (CASM_CLS_CONSOLE + 1)) - 1) & ~1u;
+        op->u.host.hook_switches = ((1u << (CASM_CLS_BRANCHES + 1)) - 1) & ~1u;
+        op->u.host.counter = casm_counter_kind(&op->u.host.counter_why);
         casm_pool_info(op);
         return 0;
     }

@@ -19,7 +19,7 @@
  * Runs once per entry, so it counts: a multiplication per register, and a fold every three that carries high bits down. What it
  * cannot see: two neighbours of one MIX3() that differ in bit 63 and nothing else. The memory digests would.
  */
-static uint64_t regs_hash(uint64_t h, const struct cpu_user_regs *r, const struct vcpu *v)
+uint64_t casm_regs_hash(uint64_t h, const struct cpu_user_regs *r, const struct vcpu *v)
 {
 #define MIX3(x, y, z) \
     h = (((h ^ (x)) * CASM_HASH_MULT ^ (y)) * CASM_HASH_MULT ^ (z)) * CASM_HASH_MULT; \
@@ -37,6 +37,15 @@ static uint64_t regs_hash(uint64_t h, const struct cpu_user_regs *r, const struc
     return h;
 }
 
+/* The registers are those of the log, or we would not be here: another count is the counter's fault. */
+static void check_branches(struct casm_domain *c)
+{
+    struct casm_rec rec = { .cls = CASM_CLS_BRANCHES };
+    uint64_t total = c->tp.entry_count;
+
+    casm_exchange(c, &rec, &total, 1, CASM_CMP_WORDS);
+}
+
 void casm_count_entry(unsigned int kind, uint32_t detail)
 {
     struct vcpu *v = current;
@@ -49,10 +58,16 @@ void casm_count_entry(unsigned int kind, uint32_t detail)
         return;
 
     since = casm_clock(c);
-    c->hash = regs_hash(c->hash, guest_cpu_user_regs(), v);
+    if ( c->tp.on )
+        casm_tp_entry(c);
+    c->hash = casm_regs_hash(c->hash, guest_cpu_user_regs(), v);
     rec.check = c->check_shift < 64 ? c->hash >> c->check_shift : 0;
     if ( casm_exchange(c, &rec, NULL, 0, CASM_CMP_KIND | CASM_CMP_CHECK | CASM_CMP_AUX) )
+    {
         c->ordinal++;
+        if ( c->tp.on && !(c->ordinal & (CASM_BRANCHES_INTERVAL - 1)) )
+            check_branches(c);
+    }
     casm_charge(c, CASM_CAUSE_ENTRY, since);
 }
 
@@ -77,30 +92,37 @@ void casm_spurious_fault(void)
     current->arch.casm->spurious_faults++;
 }
 
-/* One step of work with interrupts on, then all exit tests run again. */
-static bool long_work(struct casm_domain *c)
+bool casm_stop_here(struct casm_domain *c)
 {
-    if ( likely(!c->stop) && (!c->digest_interval || likely(c->ordinal < c->digest_next)) )
+    if ( likely(!c->stop) )
         return false;
 
     local_irq_enable();
-    if ( c->stop )
-    {
-        c->stop = false;
-        casm_end(c, CASM_END_STOPPED, 0);
-    }
-    else
-    {
-        c->digest_next = c->ordinal + c->digest_interval;
-        casm_digest_point(c, CASM_DIGEST_PERIODIC);
-    }
+    c->stop = false;
+    casm_end(c, CASM_END_STOPPED, 0);
+    local_irq_disable();
+
+    return true;
+}
+
+/* One step of work with interrupts on, then all exit tests run again. */
+static bool long_work(struct casm_domain *c)
+{
+    if ( casm_stop_here(c) )
+        return true;
+    if ( !c->digest_interval || likely(c->ordinal < c->digest_next) )
+        return false;
+
+    local_irq_enable();
+    c->digest_next = c->ordinal + c->digest_interval;
+    casm_digest_point(c, CASM_DIGEST_PERIODIC);
     local_irq_disable();
 
     return true;
 }
 
 /* Replay: what the log has at this point besides effects to inject. Returns true if it did something. */
-static bool replay_long_work(struct casm_domain *c)
+bool casm_replay_stop_here(struct casm_domain *c)
 {
     struct casm_rec next;
 
@@ -158,17 +180,18 @@ unsigned int casm_exit_work(void)
         return CASM_EXIT_AGAIN;
     }
 
-    if ( !c->sync )
-        return CASM_EXIT_SKIP;
-
     if ( !casm_logging(c) )
     {
+        casm_tp_drop(c);
         if ( c->mode == CASM_MODE_DIVERGED || (c->mode == CASM_MODE_ENDED && c->replaying) )
             return CASM_EXIT_AGAIN; /* paused: the scheduler takes it from here */
         c->sync = false;
         casm_drain(c);
         return CASM_EXIT_DELIVER;
     }
+
+    if ( !c->sync )
+        return casm_tp_exit(c);
 
     if ( !casm_room(c) )
         return CASM_EXIT_AGAIN;
@@ -187,7 +210,7 @@ unsigned int casm_exit_work(void)
     {
         if ( !casm_inject_logged(c) )
             return CASM_EXIT_AGAIN;
-        if ( replay_long_work(c) )
+        if ( casm_replay_stop_here(c) )
             return CASM_EXIT_AGAIN;
         casm_publish(c, false);
         c->trip_start = c->feed.pos;
@@ -195,5 +218,5 @@ unsigned int casm_exit_work(void)
 
     c->sync = false;
 
-    return CASM_EXIT_DELIVER;
+    return casm_tp_leave(c);
 }

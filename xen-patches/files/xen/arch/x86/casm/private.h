@@ -15,6 +15,7 @@
 
 #include "bridge.h"
 #include "digest.h"
+#include "timepoint.h"
 
 /*
  * Upper bound of what one trip through Xen (entry to exit) may put into the log: 8 KiB until a multicall is preempted, one
@@ -70,6 +71,7 @@ struct casm_domain {
     struct casm_bridge bridge[2];   /* by enum casm_bridge_page */
     struct page_info *bridge_pg[2]; /* the guest's page, with a writable type reference */
     struct page_info *standin_pg[2];
+    struct casm_timepoint tp;       /* A-points */
     uint32_t console_seen;      /* replay: console output reported up to this index */
 
     uint64_t applied[CASM_CLASSES_MAX], logged[CASM_CLASSES_MAX];
@@ -95,6 +97,7 @@ void casm_put(struct casm_domain *c, struct casm_rec rec, const uint64_t *w, uns
               const void *blob, unsigned int len);
 bool casm_take(struct casm_domain *c, struct casm_rec *rec, uint64_t *w, unsigned int nw, unsigned int cmp);
 bool casm_peek(struct casm_domain *c, struct casm_rec *rec);
+bool casm_peek_payload(struct casm_domain *c, void *to, unsigned int len, unsigned int offset);
 bool casm_take_blob(struct casm_domain *c, struct casm_rec *rec, uint64_t *w, unsigned int nw, void *blob);
 void casm_publish(struct casm_domain *c, bool notify);
 bool casm_room(struct casm_domain *c);
@@ -113,6 +116,12 @@ static inline bool casm_exchange(struct casm_domain *c, struct casm_rec *rec, ui
     }
     return casm_take(c, rec, w, nw, cmp);
 }
+
+/* --- entry.c --- */
+uint64_t casm_regs_hash(uint64_t h, const struct cpu_user_regs *r, const struct vcpu *v);
+/* At an injection point: does dom0's stop request, or what the log has besides effects. True if it did something. */
+bool casm_stop_here(struct casm_domain *c);
+bool casm_replay_stop_here(struct casm_domain *c);
 
 /* --- control.c --- */
 void casm_end(struct casm_domain *c, unsigned int reason, unsigned int code);

@@ -37,6 +37,8 @@ bool casm_queue_event(struct domain *d, const struct evtchn *chn)
     }
     spin_unlock_irqrestore(&c->lock, flags);
 
+    casm_tp_signal(d->arch.casm);
+
     /* It will find the queue at the exit of the hypercall in which it blocked. */
     vcpu_unblock(v);
 

@@ -153,6 +153,19 @@ bool casm_peek(struct casm_domain *c, struct casm_rec *rec)
     return true;
 }
 
+/*
+ * @len bytes of the next record, from @offset behind its header's start. The record stays: what is done with these bytes must
+ * be checked again when it is taken.
+ */
+bool casm_peek_payload(struct casm_domain *c, void *to, unsigned int len, unsigned int offset)
+{
+    if ( available(&c->feed) < offset + len )
+        return false;
+    copy_out(&c->feed, c->feed.pos + offset, to, len);
+
+    return true;
+}
+
 /* The log has no record left where one is needed: it was cut. Not a divergence; replay ends here. */
 static bool ran_out(struct casm_domain *c)
 {

@@ -74,6 +74,20 @@ bool casm_wallclock_frozen(const struct domain *d);
 bool casm_queue_event(struct domain *d, const struct evtchn *chn);
 bool casm_must_not_block(const struct vcpu *v);
 
+/* --- Points between entries (timepoint.c, counter.c) --- */
+void casm_hide_step(struct cpu_user_regs *regs);
+bool casm_debug_trap(struct cpu_user_regs *regs, unsigned long *dr6);
+bool casm_debugreg_denied(uint64_t dr7);
+bool casm_counter_interrupt(void);
+void casm_switch_from(struct vcpu *v);
+void casm_switch_to(struct vcpu *v);
+
+#define casm_trap(regs)                                                \
+    do {                                                               \
+        if ( casm_on(current) && guest_mode(regs) )                    \
+            casm_hide_step(regs);                                      \
+    } while ( false )
+
 /* --- Hypercalls (hypercall.c) --- */
 bool casm_wrap_enter(unsigned int nr, unsigned long arg0, unsigned long arg1, unsigned long *result);
 void casm_wrap_leave(unsigned int nr, unsigned long result);

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The branch counter of the shim: counts what the test says the guest retired (shim.branches). */
+#include "shim.h"
+#include <casm/casm_abi.h>
+#include "counter.h"
+
+unsigned int casm_counter_kind(unsigned int *why)
+{
+    *why = shim.counter_busy ? CASM_COUNTER_VPMU : CASM_COUNTER_READY;
+
+    return CASM_COUNTER_AMD;
+}
+
+int casm_counter_acquire(void)
+{
+    return shim.counter_busy ? -EBUSY : 0;
+}
+
+void casm_counter_release(void)
+{
+}
+
+void casm_counter_load(struct casm_counter_state *s)
+{
+    s->loaded = s->on;
+}
+
+void casm_counter_save(struct casm_counter_state *s)
+{
+    s->loaded = false;
+}
+
+uint64_t casm_counter_read(const struct casm_counter_state *s)
+{
+    return s->on ? shim.branches : 0;
+}
+
+void casm_counter_arm(struct casm_counter_state *s, uint64_t distance)
+{
+    s->due = distance ? shim.branches + distance : 0;
+    shim.overflow_at = s->due;
+}

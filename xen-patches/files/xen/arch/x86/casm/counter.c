@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * CASMotion: driver of the counter of retired conditional branches in CPL3.
+ *
+ * Events: AMD PPR "PMCx0D1 Retired Conditional Branch Instructions"; Intel SDM vol. 3 ch. 20, BR_INST_RETIRED.CONDITIONAL
+ * (0xC4/0x01), .COND (0xC4/0x11) from Ice Lake on. Counting must be exact; whether it is on a given host is for dom0 to
+ * find out (casmotion doctor). The interrupt comes on Xen's own PMU vector, not as an NMI.
+ */
+#include <xen/lib.h>
+#include <xen/percpu.h>
+#include <xen/sched.h>
+#include <xen/watchdog.h>
+#include <asm/apic.h>
+#include <asm/casm.h>
+#include <asm/msr.h>
+#include <asm/processor.h>
+#include <asm/vpmu.h>
+#include <irq_vectors.h>
+#include <public/pmu.h>
+#include <xen/xenoprof.h>
+
+#include "counter.h"
+
+#define CASM_PMU_OWNER 3 /* besides PMU_OWNER_* of xenoprof.h */
+
+#define SEL_USR    (1u << 16)
+#define SEL_INT    (1u << 20)
+#define SEL_EN     (1u << 22)
+#define SPEC_LOCK_MAP_DISABLE (1ull << 54) /* of MSR_AMD64_LS_CFG: speculative lock map, which makes Zen count too much */
+
+static DEFINE_PER_CPU(struct casm_counter_state *, loaded);
+
+static struct {
+    unsigned int kind;     /* enum casm_counter */
+    unsigned int msr_sel, msr_ctr;
+    uint64_t event;
+    unsigned int shift;    /* 64 - width of the counter */
+    bool probed;
+} hw __read_mostly;
+
+/* Models with BR_INST_RETIRED.COND (umask 0x11): Ice Lake and later big cores. */
+static bool intel_umask_11(void)
+{
+    static const uint8_t models[] = {
+        0x6a, 0x6c, 0x7d, 0x7e, 0x8c, 0x8d, 0xa7, /* Ice Lake, Tiger Lake, Rocket Lake */
+        0x8f, 0xcf, 0x97, 0x9a, 0xb7, 0xba, 0xbf, /* Sapphire and Emerald Rapids, Alder and Raptor Lake (P cores) */
+        0xaa, 0xac, 0xad, 0xae, 0xbd, 0xc5, 0xc6, /* Meteor Lake, Granite Rapids, Lunar and Arrow Lake */
+    };
+    unsigned int i;
+
+    for ( i = 0; i < ARRAY_SIZE(models); i++ )
+        if ( boot_cpu_data.x86_model == models[i] )
+            return true;
+
+    return false;
+}
+
+static void probe_amd(void)
+{
+    /* From family 17h on documented; what an older one counts there is for the self-test to judge. */
+    if ( boot_cpu_data.x86 < 0x10 )
+        return;
+    hw.event = 0xd1;
+    hw.shift = 64 - 48;
+    if ( cpuid_ecx(0x80000001) & (1u << 23) ) /* PerfCtrExtCore */
+    {
+        hw.kind = CASM_COUNTER_AMD_CORE;
+        hw.msr_sel = MSR_AMD_FAM15H_EVNTSEL0;
+        hw.msr_ctr = MSR_AMD_FAM15H_PERFCTR0;
+    }
+    else
+    {
+        hw.kind = CASM_COUNTER_AMD;
+        hw.msr_sel = MSR_K7_EVNTSEL0;
+        hw.msr_ctr = MSR_K7_PERFCTR0;
+    }
+}
+
+static void probe_intel(void)
+{
+    uint32_t eax = boot_cpu_data.cpuid_level >= 0xa ? cpuid_eax(0xa) : 0;
+    unsigned int width = (eax >> 16) & 0xff;
+
+    /* Version 2 brought the global registers; the counters must exist and be wide enough to be armed. */
+    if ( boot_cpu_data.x86 != 6 || (eax & 0xff) < 2 || !((eax >> 8) & 0xff) || width < 40 || width > 48 )
+        return;
+    hw.kind = CASM_COUNTER_INTEL;
+    hw.event = intel_umask_11() ? 0x11c4 : 0x01c4;
+    hw.shift = 64 - width;
+    hw.msr_sel = MSR_P6_EVNTSEL(0);
+    hw.msr_ctr = MSR_P6_PERFCTR(0);
+}
+
+unsigned int casm_counter_kind(unsigned int *why)
+{
+    if ( !hw.probed )
+    {
+        if ( boot_cpu_data.x86_vendor & (X86_VENDOR_AMD | X86_VENDOR_HYGON) )
+            probe_amd();
+        else if ( boot_cpu_data.x86_vendor == X86_VENDOR_INTEL )
+            probe_intel();
+        hw.probed = true;
+    }
+
+    *why = !hw.kind ? CASM_COUNTER_NO_EVENT :
+           watchdog_enabled() ? CASM_COUNTER_WATCHDOG :
+           vpmu_mode != XENPMU_MODE_OFF ? CASM_COUNTER_VPMU : CASM_COUNTER_READY;
+
+    return hw.kind;
+}
+
+int casm_counter_acquire(void)
+{
+    unsigned int why;
+
+    if ( !casm_counter_kind(&why) )
+        return -ENODEV;
+
+    return why == CASM_COUNTER_READY && acquire_pmu_ownership(CASM_PMU_OWNER) ? 0 : -EBUSY;
+}
+
+void casm_counter_release(void)
+{
+    release_pmu_ownership(CASM_PMU_OWNER);
+}
+
+/* The register's content, sign-extended: negative while an overflow is to come. */
+static int64_t register_value(void)
+{
+    uint32_t low, high;
+
+    asm volatile ( "rdpmc" : "=a" (low), "=d" (high) : "c" (0) );
+
+    return (int64_t)((low | ((uint64_t)high << 32)) << hw.shift) >> hw.shift;
+}
+
+static void program(struct casm_counter_state *s, uint64_t count)
+{
+    uint64_t distance = s->due > count ? s->due - count : s->due ? 1 : 0;
+
+    s->base = count + distance;
+    wrmsrl(hw.msr_sel, 0);
+    /* Intel's legacy register takes 32 bits and extends the sign; AMD's takes what it has. */
+    wrmsrl(hw.msr_ctr, hw.kind == CASM_COUNTER_INTEL ? (uint32_t)-distance : -distance & (~0ull >> hw.shift));
+    wrmsrl(hw.msr_sel, hw.event | SEL_USR | SEL_EN | (distance ? SEL_INT : 0));
+}
+
+void casm_counter_load(struct casm_counter_state *s)
+{
+    uint64_t val;
+
+    if ( !s->on )
+        return;
+
+    if ( (boot_cpu_data.x86_vendor & (X86_VENDOR_AMD | X86_VENDOR_HYGON)) && boot_cpu_data.x86 >= 0x17 &&
+         !rdmsr_safe(MSR_AMD64_LS_CFG, val) && !(val & SPEC_LOCK_MAP_DISABLE) )
+        wrmsr_safe(MSR_AMD64_LS_CFG, val | SPEC_LOCK_MAP_DISABLE);
+
+    apic_write(APIC_LVTPC, PMU_APIC_VECTOR);
+    if ( hw.kind == CASM_COUNTER_INTEL )
+    {
+        rdmsrl(MSR_CORE_PERF_GLOBAL_CTRL, val);
+        wrmsrl(MSR_CORE_PERF_GLOBAL_OVF_CTRL, 1);
+        wrmsrl(MSR_CORE_PERF_GLOBAL_CTRL, val | 1);
+    }
+    this_cpu(loaded) = s;
+    s->loaded = true;
+    program(s, s->base);
+}
+
+void casm_counter_save(struct casm_counter_state *s)
+{
+    if ( !s->loaded )
+        return;
+
+    s->base += register_value();
+    wrmsrl(hw.msr_sel, 0);
+    s->loaded = false;
+    this_cpu(loaded) = NULL;
+}
+
+uint64_t casm_counter_read(const struct casm_counter_state *s)
+{
+    return s->loaded ? s->base + register_value() : s->base;
+}
+
+void casm_counter_arm(struct casm_counter_state *s, uint64_t distance)
+{
+    uint64_t count;
+
+    if ( !distance && !s->due )
+        return;
+    count = casm_counter_read(s);
+    s->due = distance ? count + distance : 0;
+    program(s, count);
+}
+
+/* From pmu_apic_interrupt(). Was it our counter's? What to do about it is decided at the exit that follows. */
+bool casm_counter_interrupt(void)
+{
+    if ( !this_cpu(loaded) )
+        return false;
+
+    if ( hw.kind == CASM_COUNTER_INTEL )
+        wrmsrl(MSR_CORE_PERF_GLOBAL_OVF_CTRL, 1);
+    apic_write(APIC_LVTPC, PMU_APIC_VECTOR); /* Intel masks it when it delivers */
+
+    return true;
+}

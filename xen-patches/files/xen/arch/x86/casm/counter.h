@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * CASMotion: the hardware counter of retired conditional branches in CPL3.
+ *
+ * A PV guest is all that runs in CPL3 on its pCPU, and Xen is not counted, so the counter needs no care at entries and exits:
+ * only at context switches, and to make it interrupt.
+ */
+#ifndef CASM_COUNTER_H
+#define CASM_COUNTER_H
+
+#include <xen/types.h>
+
+/* Longest distance that can be armed: what a legacy Intel counter takes, sign-extended from bit 31. */
+#define CASM_COUNTER_ARM_MAX 0x7fffffffu
+
+/* One vCPU's counter. Zeroed: off, nothing counted. */
+struct casm_counter_state {
+    uint64_t base;    /* count is base + counter register, taken as a signed number */
+    uint64_t due;     /* armed: count at which an interrupt is wanted; 0: not armed */
+    bool on;          /* counts while the vCPU is on a pCPU */
+    bool loaded;      /* in the registers of a pCPU now */
+};
+
+/* What this processor has (enum casm_counter), and in *@why (enum casm_counter_why) if it can be used now. Any context. */
+unsigned int casm_counter_kind(unsigned int *why);
+
+/* Takes the counter for us, or gives it back. 0, -ENODEV (no such event), -EBUSY (watchdog, vPMU, profiler). */
+int casm_counter_acquire(void);
+void casm_counter_release(void);
+
+/* The vCPU comes to this pCPU, or leaves it; with interrupts off. */
+void casm_counter_load(struct casm_counter_state *s);
+void casm_counter_save(struct casm_counter_state *s);
+
+/* Branches since it was switched on. In the vCPU's context, or while it is not loaded. Costs one RDPMC. */
+uint64_t casm_counter_read(const struct casm_counter_state *s);
+
+/*
+ * Asks for an interrupt after @distance further branches (1 to CASM_COUNTER_ARM_MAX), or for none (0). It comes a few
+ * branches late. In the vCPU's context.
+ */
+void casm_counter_arm(struct casm_counter_state *s, uint64_t distance);
+
+#endif /* CASM_COUNTER_H */

@@ -1,0 +1,623 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include <xen/event.h>
+#include <xen/lib.h>
+#include <xen/sched.h>
+#include <asm/casm.h>
+#include <asm/debugreg.h>
+#include <asm/desc.h>
+#include <asm/processor.h>
+#include <asm/uaccess.h>
+
+#include "private.h"
+#include "timepoint.h"
+#include "../pv/emulate.h" /* pv_emul_read_descriptor() */
+
+/* --- Trap flag and breakpoint --- */
+
+static void step_on(struct casm_timepoint *tp, struct cpu_user_regs *regs, bool takes_tf)
+{
+    tp->guest_tf = regs->rflags & X86_EFLAGS_TF;
+    tp->takes_tf = takes_tf;
+    tp->stepping = true;
+    if ( regs->entry_vector & TRAP_syscall )
+    {
+        /* SYSRET with TF traps before the first instruction. IRET does not, and SYSRET leaves these two registers so. */
+        regs->entry_vector &= ~TRAP_syscall;
+        regs->rcx = regs->rip;
+        regs->r11 = (regs->rflags & ~(uint64_t)(X86_EFLAGS_IOPL | X86_EFLAGS_VM | X86_EFLAGS_RF)) | X86_EFLAGS_IF;
+    }
+    regs->rflags |= X86_EFLAGS_TF;
+}
+
+/* The guest's flags become its own again. @stepped: the instruction has run. */
+static void step_off(struct casm_timepoint *tp, struct cpu_user_regs *regs, bool stepped)
+{
+    if ( !tp->stepping )
+        return;
+    tp->stepping = false;
+    if ( (!stepped || !tp->takes_tf) && !tp->guest_tf )
+        regs->rflags &= ~(uint64_t)X86_EFLAGS_TF;
+}
+
+static void write_slot(unsigned int slot, unsigned long val)
+{
+    switch ( slot )
+    {
+    case 0: write_debugreg(0, val); break;
+    case 1: write_debugreg(1, val); break;
+    case 2: write_debugreg(2, val); break;
+    case 3: write_debugreg(3, val); break;
+    }
+}
+
+static unsigned long enable_bits(unsigned int slot)
+{
+    return 3ul << (slot * DR_ENABLE_SIZE);
+}
+
+/* The debug registers as the guest and we want them. LEN and R/W of our slot are 0: one byte, execution. */
+static void load_debugregs(const struct vcpu *v, const struct casm_timepoint *tp)
+{
+    unsigned long dr7 = v->arch.dr7;
+
+    if ( tp->slot >= 0 )
+    {
+        write_slot(tp->slot, tp->address);
+        dr7 &= ~(enable_bits(tp->slot) | (0xful << (DR_CONTROL_SHIFT + tp->slot * DR_CONTROL_SIZE)));
+        dr7 |= 2ul << (tp->slot * DR_ENABLE_SIZE);
+        write_debugreg(7, dr7);
+    }
+    else
+        write_debugreg(7, dr7 & DR7_ACTIVE_MASK ? dr7 : 0);
+}
+
+static void break_off(struct vcpu *v, struct casm_timepoint *tp)
+{
+    unsigned int slot = tp->slot;
+
+    if ( tp->slot < 0 )
+        return;
+    tp->slot = -1;
+    write_slot(slot, v->arch.dr[slot]);
+    load_debugregs(v, tp);
+}
+
+static void break_on(struct vcpu *v, struct casm_timepoint *tp, uint64_t address)
+{
+    unsigned int slot;
+
+    if ( tp->slot >= 0 && tp->address == address )
+        return;
+    break_off(v, tp);
+    /* One is free: casm_debugreg_denied(). */
+    for ( slot = 3; slot > 0 && (v->arch.dr7 & enable_bits(slot)); slot-- )
+        ;
+    tp->slot = slot;
+    tp->address = address;
+    load_debugregs(v, tp);
+}
+
+/* The guest may use three of the four breakpoint registers; what it can do must not depend on how it is recorded. */
+bool casm_debugreg_denied(uint64_t dr7)
+{
+    unsigned int slot;
+
+    for ( slot = 0; slot < 4; slot++ )
+        if ( !(dr7 & enable_bits(slot)) )
+            return false;
+
+    return true;
+}
+
+void casm_switch_from(struct vcpu *v)
+{
+    struct casm_timepoint *tp = &v->arch.casm->tp;
+
+    casm_counter_save(&tp->counter);
+    if ( tp->slot >= 0 )
+        write_debugreg(7, 0);
+}
+
+void casm_switch_to(struct vcpu *v)
+{
+    struct casm_timepoint *tp = &v->arch.casm->tp;
+
+    casm_counter_load(&tp->counter);
+    if ( tp->slot >= 0 )
+        load_debugregs(v, tp);
+}
+
+/* --- Observations and actions --- */
+
+static void observe(const struct casm_domain *c, const struct cpu_user_regs *regs, struct casm_tm_obs *obs)
+{
+    obs->branches = casm_counter_read(&c->tp.counter) - c->tp.entry_count;
+    obs->rip = regs->rip;
+    obs->rcx = regs->rcx;
+    obs->rsp = regs->rsp;
+    obs->hash = casm_regs_hash(c->hash, regs, current);
+    obs->reason = c->tp.reason;
+}
+
+/* Nothing of ours stays in the processor, or in the guest's flags. */
+static void disarm(struct casm_timepoint *tp, struct cpu_user_regs *regs)
+{
+    step_off(tp, regs, false);
+    break_off(current, tp);
+    casm_counter_arm(&tp->counter, 0);
+    tp->reason = CASM_TM_INTERRUPT;
+    tp->fetched = false;
+}
+
+static void arm(struct casm_timepoint *tp, struct cpu_user_regs *regs, const struct casm_tm_act *act)
+{
+    bool hit = tp->reason == CASM_TM_BREAKPOINT;
+
+    tp->reason = CASM_TM_INTERRUPT;
+    tp->fetched = false;
+    if ( act->what != CASM_TM_OVERFLOW )
+        casm_counter_arm(&tp->counter, 0);
+    if ( act->what != CASM_TM_BREAK )
+        break_off(current, tp);
+
+    if ( act->what == CASM_TM_OVERFLOW )
+        casm_counter_arm(&tp->counter, act->value);
+    else if ( act->what == CASM_TM_BREAK )
+    {
+        break_on(current, tp, act->value);
+        if ( hit || (act->flags & CASM_TM_FLAG_RF) )
+            regs->rflags |= X86_EFLAGS_RF;
+    }
+    else if ( act->what == CASM_TM_SINGLE )
+        step_on(tp, regs, act->flags & CASM_TM_FLAG_TF_GUEST);
+}
+
+static void account(struct casm_apoint_stats *st, unsigned int kind, uint64_t trips)
+{
+    uint64_t limit = 1;
+    unsigned int i;
+
+    if ( kind == CASM_APOINT_CANONICAL )
+        st->canonical++;
+    else
+        st->by_state++;
+    if ( trips > st->steps_max )
+        st->steps_max = trips;
+    for ( i = 0; i < ARRAY_SIZE(st->steps_count) - 1 && trips > limit; i++ )
+        limit *= 4;
+    st->steps_count[i]++;
+}
+
+struct apoint {
+    struct casm_rec rec;
+    uint64_t w[3];
+    uint64_t state[3]; /* from, RCX, RSP */
+};
+
+static void describe(struct apoint *ap, const struct casm_tm_point *point)
+{
+    ap->rec = (struct casm_rec){ .cls = CASM_CLS_APOINT, .kind = point->kind, .check = sizeof(ap->state) };
+    ap->w[0] = point->branches;
+    ap->w[1] = point->rip;
+    ap->w[2] = point->hash;
+    ap->state[0] = point->from;
+    ap->state[1] = point->rcx;
+    ap->state[2] = point->rsp;
+}
+
+/* Would the exit test for upcalls deliver one now? */
+static bool upcall_due(const struct vcpu *v)
+{
+    return vcpu_info(v, evtchn_upcall_pending) && !vcpu_info(v, evtchn_upcall_mask);
+}
+
+/* --- Recording --- */
+
+static bool dense_here(const struct casm_timepoint *tp, const struct cpu_user_regs *regs)
+{
+    return unlikely(tp->dense_every) && regs->rip >= tp->dense_first && regs->rip <= tp->dense_last;
+}
+
+static void canon_begin(struct casm_timepoint *tp)
+{
+    struct casm_canon_limits limits = { .max_steps = CASM_CANON_MAX_STEPS_DEFAULT };
+
+    if ( tp->dense_every )
+        limits.max_steps = tp->dense_every;
+    casm_canon_begin(&tp->canon, &limits);
+    tp->active = true;
+}
+
+/* The instruction at RIP. Guest memory is read with interrupts on: a page fault in Xen needs them so. */
+static void fetch(struct casm_timepoint *tp, const struct cpu_user_regs *regs)
+{
+    uint8_t bytes[CASM_INSN_FETCH_BYTES];
+    unsigned int n = sizeof(bytes), bits = 64, ar;
+    unsigned long base = 0, limit;
+
+    local_irq_enable();
+    tp->flat = true;
+    if ( regs->cs != FLAT_KERNEL_CS64 && regs->cs != FLAT_USER_CS64 )
+    {
+        tp->flat = pv_emul_read_descriptor(regs->cs, current, &base, &limit, &ar, true);
+        bits = ar & _SEGMENT_L ? 64 : ar & _SEGMENT_DB ? 32 : 16;
+        if ( bits != 64 && base )
+            tp->flat = false; /* a breakpoint takes a linear address */
+    }
+    if ( copy_from_guest_pv(bytes, (const void __user *)regs->rip, n) )
+    {
+        n = min_t(unsigned int, n, PAGE_SIZE - (regs->rip & (PAGE_SIZE - 1)));
+        if ( copy_from_guest_pv(bytes, (const void __user *)regs->rip, n) )
+            n = 0;
+    }
+    casm_insn_classify(&tp->insn, bytes, n, bits);
+    tp->fetched = true;
+    local_irq_disable();
+}
+
+static unsigned int record_point(struct casm_domain *c, struct cpu_user_regs *regs)
+{
+    struct casm_timepoint *tp = &c->tp;
+    const struct casm_canon *canon = &tp->canon;
+    struct apoint ap;
+
+    describe(&ap, &canon->point);
+    c->hash = canon->point.hash;
+    c->applied[CASM_CLS_APOINT]++;
+    casm_put(c, ap.rec, ap.w, 3, ap.state, sizeof(ap.state));
+    account(&tp->stats, canon->point.kind, canon->steps + canon->breaks);
+
+    tp->active = false;
+    tp->due = false;
+    disarm(tp, regs);
+    regs->rflags &= ~(uint64_t)X86_EFLAGS_RF; /* an upcall's frame shows it, and it tells how Xen was entered */
+    if ( casm_stop_here(c) )
+        return CASM_EXIT_AGAIN;
+    casm_drain(c);
+    casm_publish(c, false);
+    c->trip_start = c->log.pos;
+
+    return CASM_EXIT_DELIVER;
+}
+
+static unsigned int record_exit(struct casm_domain *c, struct cpu_user_regs *regs)
+{
+    struct casm_timepoint *tp = &c->tp;
+    struct casm_tm_obs obs;
+    struct casm_tm_act act;
+
+    if ( !tp->active && !(tp->due && read_atomic(&c->npending)) && !c->stop && !dense_here(tp, regs) )
+        return CASM_EXIT_SKIP;
+    /* Before the first entry there is no ordinal to count from. */
+    if ( !c->ordinal )
+        return CASM_EXIT_SKIP;
+    if ( !casm_room(c) )
+        return CASM_EXIT_AGAIN;
+    if ( !tp->active )
+        canon_begin(tp);
+    step_off(tp, regs, tp->reason == CASM_TM_STEP);
+    if ( !tp->fetched )
+    {
+        fetch(tp, regs);
+        return CASM_EXIT_AGAIN;
+    }
+    if ( !tp->flat )
+    {
+        tp->active = false;
+        disarm(tp, regs);
+        return CASM_EXIT_SKIP;
+    }
+
+    observe(c, regs, &obs);
+    act = casm_canon_next(&tp->canon, &obs, &tp->insn);
+    if ( obs.reason == CASM_TM_STEP )
+        tp->stats.steps++;
+    else if ( obs.reason == CASM_TM_BREAKPOINT )
+        tp->stats.hits++;
+
+    if ( act.what == CASM_TM_DELIVER )
+        return record_point(c, regs);
+    if ( act.what == CASM_TM_FAIL )
+    {
+        tp->active = false; /* again at a later interrupt */
+        disarm(tp, regs);
+        return CASM_EXIT_SKIP;
+    }
+    arm(tp, regs, &act);
+
+    return CASM_EXIT_SKIP;
+}
+
+static void cf_check timer_fn(void *data)
+{
+    struct casm_domain *c = data;
+    struct casm_timepoint *tp = &c->tp;
+    s_time_t now = NOW(), at;
+
+    if ( !read_atomic(&c->npending) )
+        return;
+    at = c->pending_since + tp->max_delay_ns;
+    if ( now < at )
+        set_timer(&tp->timer, at);
+    else
+    {
+        tp->due = true;
+        vcpu_kick(c->d->vcpu[0]);
+    }
+}
+
+void casm_tp_signal(struct casm_domain *c)
+{
+    struct casm_timepoint *tp = &c->tp;
+    const struct vcpu *v = c->d->vcpu[0];
+
+    /* A vCPU that sleeps wakes up for it, at an S-point. */
+    if ( tp->on && c->mode == CASM_MODE_RECORD && !test_bit(_VPF_blocked, &v->pause_flags) )
+        set_timer(&tp->timer, NOW() + tp->max_delay_ns);
+}
+
+/* --- Replay --- */
+
+/* Is the next record a point? Then looks for it. */
+static bool match_begin(struct casm_domain *c)
+{
+    struct casm_timepoint *tp = &c->tp;
+    struct casm_tm_point point = {};
+    struct casm_rec next;
+    struct apoint ap;
+    int why;
+
+    if ( !casm_peek(c, &next) || next.cls != CASM_CLS_APOINT )
+        return false;
+    if ( next.check != sizeof(ap.state) ||
+         !casm_peek_payload(c, ap.w, sizeof(ap.w), 8) ||
+         !casm_peek_payload(c, ap.state, sizeof(ap.state), 8 + sizeof(ap.w)) )
+    {
+        casm_diverge(c, &next, NULL, NULL, NULL, 0);
+        return false;
+    }
+    point.kind = next.kind;
+    point.branches = ap.w[0];
+    point.rip = ap.w[1];
+    point.hash = ap.w[2];
+    point.from = ap.state[0];
+    point.rcx = ap.state[1];
+    point.rsp = ap.state[2];
+    why = casm_match_begin(&tp->match, &point, &tp->limits);
+    if ( why )
+    {
+        casm_diverge(c, &next, ap.w, NULL, NULL, 3);
+        return false;
+    }
+    tp->active = true;
+    tp->reason = CASM_TM_BEGIN;
+
+    return true;
+}
+
+static void lost(struct casm_domain *c, const struct casm_tm_obs *obs)
+{
+    const struct casm_tm_point *target = &c->tp.match.target;
+    struct casm_tm_point here = { .kind = target->kind, .branches = obs->branches, .rip = obs->rip, .hash = obs->hash };
+    struct apoint expected, actual;
+
+    describe(&expected, target);
+    describe(&actual, &here);
+    casm_diverge(c, &expected.rec, expected.w, &actual.rec, actual.w, 3);
+}
+
+static unsigned int replay_point(struct casm_domain *c, struct cpu_user_regs *regs, const struct casm_tm_obs *obs)
+{
+    struct casm_timepoint *tp = &c->tp;
+    const struct casm_match *m = &tp->match;
+    struct apoint here, log;
+
+    describe(&here, &m->target);
+    log = here;
+    c->applied[CASM_CLS_APOINT]++;
+    /* The header is a copy of ours since match_begin(), so the blob's length is still the one checked there. */
+    if ( !casm_take_blob(c, &log.rec, log.w, 3, log.state) )
+        return CASM_EXIT_AGAIN;
+    /* What was looked for is what the log still says, and what the guest is at. */
+    if ( log.rec.kind != here.rec.kind || memcmp(log.w, here.w, sizeof(log.w)) ||
+         memcmp(log.state, here.state, sizeof(log.state)) || obs->hash != here.w[2] )
+    {
+        lost(c, obs);
+        return CASM_EXIT_AGAIN;
+    }
+    c->hash = obs->hash;
+    account(&tp->stats, here.rec.kind, m->steps + m->hits);
+    tp->stats.overflows += m->overflows;
+    if ( m->worst_late_branches > tp->stats.late_max_branches )
+        tp->stats.late_max_branches = m->worst_late_branches;
+
+    tp->active = false;
+    disarm(tp, regs);
+    regs->rflags &= ~(uint64_t)X86_EFLAGS_RF;
+    if ( !casm_inject_logged(c) )
+        return CASM_EXIT_AGAIN;
+    if ( casm_replay_stop_here(c) )
+        return CASM_EXIT_AGAIN;
+    casm_publish(c, false);
+    c->trip_start = c->feed.pos;
+
+    /* The next point may be this very boundary: by way of the exit tests, so that no log can make us recurse. */
+    return upcall_due(current) ? CASM_EXIT_DELIVER : CASM_EXIT_AGAIN;
+}
+
+static unsigned int replay_exit(struct casm_domain *c, struct cpu_user_regs *regs)
+{
+    struct casm_timepoint *tp = &c->tp;
+    struct casm_tm_obs obs;
+    struct casm_tm_act act;
+
+    if ( !tp->active && !match_begin(c) )
+        return c->mode == CASM_MODE_REPLAY ? CASM_EXIT_SKIP : CASM_EXIT_AGAIN;
+    if ( !casm_room(c) )
+        return CASM_EXIT_AGAIN;
+
+    step_off(tp, regs, tp->reason == CASM_TM_STEP);
+    observe(c, regs, &obs);
+    act = casm_match_next(&tp->match, &obs);
+    if ( obs.reason == CASM_TM_STEP )
+        tp->stats.steps++;
+    else if ( obs.reason == CASM_TM_BREAKPOINT )
+        tp->stats.hits++;
+
+    if ( act.what == CASM_TM_DELIVER )
+        return replay_point(c, regs, &obs);
+    if ( act.what == CASM_TM_FAIL )
+    {
+        disarm(tp, regs);
+        lost(c, &obs);
+        return CASM_EXIT_AGAIN;
+    }
+    arm(tp, regs, &act);
+
+    return CASM_EXIT_SKIP;
+}
+
+/* --- Hooks --- */
+
+unsigned int casm_tp_exit(struct casm_domain *c)
+{
+    struct cpu_user_regs *regs = guest_cpu_user_regs();
+
+    if ( !c->tp.on )
+    {
+        struct casm_rec next;
+
+        /* A log with A-points, and nothing to find them with: dom0 should not have started this. */
+        if ( c->mode == CASM_MODE_REPLAY && casm_peek(c, &next) && next.cls == CASM_CLS_APOINT )
+        {
+            casm_diverge(c, &next, NULL, NULL, NULL, 0);
+            return CASM_EXIT_AGAIN;
+        }
+        return CASM_EXIT_SKIP;
+    }
+
+    return c->mode == CASM_MODE_RECORD ? record_exit(c, regs) : replay_exit(c, regs);
+}
+
+unsigned int casm_tp_leave(struct casm_domain *c)
+{
+    struct casm_timepoint *tp = &c->tp;
+    struct cpu_user_regs *regs = guest_cpu_user_regs();
+
+    if ( !tp->on )
+        return CASM_EXIT_DELIVER;
+
+    if ( c->mode == CASM_MODE_RECORD )
+    {
+        if ( !read_atomic(&c->npending) )
+            tp->due = false;
+        /* With an upcall to come, the guest is elsewhere at the next exit; and TF must not be in that frame. */
+        if ( likely(!tp->dense_every) || upcall_due(current) )
+            return CASM_EXIT_DELIVER;
+        return record_exit(c, regs);
+    }
+
+    if ( upcall_due(current) )
+        return CASM_EXIT_DELIVER;
+
+    return replay_exit(c, regs);
+}
+
+void casm_tp_entry(struct casm_domain *c)
+{
+    struct casm_timepoint *tp = &c->tp;
+    struct cpu_user_regs *regs = guest_cpu_user_regs();
+
+    if ( unlikely(tp->active) )
+    {
+        bool r11 = tp->stepping && !tp->guest_tf && (regs->entry_vector & TRAP_syscall);
+
+        disarm(tp, regs);
+        if ( r11 )
+            regs->r11 &= ~(uint64_t)X86_EFLAGS_TF; /* SYSCALL saved the flags there */
+        tp->active = false;
+    }
+    tp->entry_count = casm_counter_read(&tp->counter);
+}
+
+/* A fault of the guest is about to be looked at, and perhaps emulated: with the guest's own flags. */
+void casm_hide_step(struct cpu_user_regs *regs)
+{
+    step_off(&current->arch.casm->tp, regs, false);
+}
+
+/*
+ * #DB in guest mode: takes what is ours out of *@dr6. True if nothing is left for the guest. Instruction breakpoints are
+ * faults, the step is a trap; the guest may have its own of both.
+ */
+bool casm_debug_trap(struct cpu_user_regs *regs, unsigned long *dr6)
+{
+    struct casm_timepoint *tp = &current->arch.casm->tp;
+    bool ours = false;
+
+    if ( tp->slot >= 0 && (*dr6 & (1u << tp->slot)) )
+    {
+        *dr6 &= ~(1ul << tp->slot);
+        tp->reason = CASM_TM_BREAKPOINT;
+        ours = true;
+    }
+    if ( tp->stepping && (*dr6 & DR_STEP) )
+    {
+        if ( !tp->guest_tf )
+            *dr6 &= ~(unsigned long)DR_STEP;
+        step_off(tp, regs, true);
+        tp->reason = CASM_TM_STEP;
+        ours = true;
+    }
+
+    return ours && !(*dr6 & (DR_TRAP0 | DR_TRAP1 | DR_TRAP2 | DR_TRAP3 | DR_STEP));
+}
+
+int casm_tp_start(struct casm_domain *c, const struct casm_domctl *op)
+{
+    struct casm_timepoint *tp = &c->tp;
+    int rc;
+
+    tp->slot = -1;
+    tp->reason = CASM_TM_INTERRUPT;
+    if ( !(op->u.start.flags & CASM_START_COUNTER) )
+        return op->u.start.dense_every ? -EINVAL : 0;
+
+    rc = casm_counter_acquire();
+    if ( rc )
+        return rc;
+    tp->owned = true;
+    casm_match_default_limits(&tp->limits);
+    tp->limits.overflow_max = CASM_COUNTER_ARM_MAX;
+    if ( op->u.start.margin_branches )
+        tp->limits.margin_branches = op->u.start.margin_branches;
+    tp->max_delay_ns = op->u.start.max_delay_ns;
+    tp->dense_every = op->u.start.dense_every;
+    tp->dense_first = op->u.start.dense_first;
+    tp->dense_last = op->u.start.dense_last;
+    init_timer(&tp->timer, timer_fn, c, c->d->vcpu[0]->processor);
+    tp->counter.on = true;
+    tp->on = true;
+
+    return 0;
+}
+
+void casm_tp_drop(struct casm_domain *c)
+{
+    if ( c->tp.active )
+        disarm(&c->tp, guest_cpu_user_regs());
+    c->tp.active = false;
+}
+
+void casm_tp_stop(struct casm_domain *c)
+{
+    struct casm_timepoint *tp = &c->tp;
+
+    if ( !tp->owned )
+        return;
+    tp->on = false;
+    tp->counter.on = false;
+    kill_timer(&tp->timer);
+    casm_counter_release();
+    tp->owned = false;
+}
