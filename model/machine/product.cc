@@ -18,8 +18,10 @@ Term is(const Machine::Map& kind, const Term& index, std::uint64_t value) {
 }
 
 // A side after an effect, after the end, after an own step; `rogue` replaces the state at last.
+// `with_record`: an entry moves on to the next record.
 Side choose(const Machine& machine, const Side& side, const Term& takes_effect, const Term& takes_end,
-            const Term& payload, const Term& hidden, const Term& rogue, const Term& rogue_state) {
+            const Term& with_record, const Term& payload, const Term& hidden, const Term& rogue,
+            const Term& rogue_state) {
     const Term enters = machine.enters(side.state, hidden);
     const Term stays = takes_effect || takes_end;  // not an own step
     const Term own_state =
@@ -38,7 +40,8 @@ Side choose(const Machine& machine, const Side& side, const Term& takes_effect, 
         .n = smt::ite(keeps_place, side.n, smt::ite(enters, side.n + one, side.n)),
         .b = smt::ite(keeps_place, side.b, smt::ite(enters, zero, counted)),
         .point = smt::ite(keeps_place, side.point, enters || machine.boundary(side.state)),
-        .index = smt::ite(side.halted, side.index, smt::ite(stays || enters, side.index + 1, side.index)),
+        .index = smt::ite(side.halted, side.index,
+                          smt::ite(stays || (enters && with_record), side.index + 1, side.index)),
         .halted = frozen,
     };
 }
@@ -67,6 +70,8 @@ World::World(const Machine& machine, std::string_view suffix)
           machine.context().constant("record.rogue.state" + std::string(suffix), machine.state_sort())),
       rogue_replay_state(
           machine.context().constant("replay.rogue.state" + std::string(suffix), machine.state_sort())),
+      unrecorded(
+          machine.context().constant("record.unrecorded" + std::string(suffix), machine.payload_sort())),
       stops(machine.context().bool_constant("replay.stops" + std::string(suffix))) {}
 
 Side free_side(const Machine& machine, std::string_view name) {
@@ -97,18 +102,31 @@ Side start_side(const Machine& machine, const Term& state) {
     };
 }
 
+Term payload_used(const Log& log, const Side& side, const World& world) {
+    return smt::ite(smt::equal(log.where(side.index), side.position), log.used(side.index), world.unrecorded);
+}
+
+Term entry_recorded(const Machine& machine, const Log& log, const Side& side, const World& world) {
+    const Term here = smt::equal(log.where(side.index), side.position);
+    const Term effect_or_end = is(log.kind, side.index, kAsync) || is(log.kind, side.index, kEnd);
+    return smt::implies(
+        !side.halted && !(here && effect_or_end) && machine.enters(side.state, world.hidden_record),
+        here && is(log.kind, side.index, kSync));
+}
+
 Side record_step(const Machine& machine, const Log& log, const Side& side, const World& world) {
     const Term here = smt::equal(log.where(side.index), side.position);
     return choose(machine, side, here && is(log.kind, side.index, kAsync),
-                  here && is(log.kind, side.index, kEnd), log.used(side.index), world.hidden_record,
-                  world.rogue_record, world.rogue_record_state);
+                  here && is(log.kind, side.index, kEnd), here && is(log.kind, side.index, kSync),
+                  payload_used(log, side, world), world.hidden_record, world.rogue_record,
+                  world.rogue_record_state);
 }
 
 Side replay_step(const Machine& machine, const Log& log, const Side& side, const World& world) {
     const Term next = log.read(side.index);
     return choose(machine, side, world.stops && is(log.kind, next, kAsync),
-                  world.stops && is(log.kind, next, kEnd), log.logged(next), world.hidden_replay,
-                  world.rogue_replay, world.rogue_replay_state);
+                  world.stops && is(log.kind, next, kEnd), machine.context().bool_value(true),
+                  log.logged(next), world.hidden_replay, world.rogue_replay, world.rogue_replay_state);
 }
 
 Term written(const Machine& machine, const Log& log, const Side& before, const Side& after,
@@ -131,8 +149,8 @@ Term written(const Machine& machine, const Log& log, const Side& before, const S
         smt::implies(effect_or_end, log.injectable(at) && smt::equal(log.time_n(next), log.name_n(at)) &&
                                         smt::equal(log.time_b(next), log.name_b(at))),
         is(log.kind, next, kSync) || effect_or_end,
-        // An entry, where no effect is due, writes its record; nothing else writes one of that kind.
-        smt::implies(!before.halted && !(here && effect_or_end), smt::iff(enters, here && sync)),
+        // Nothing but an entry writes an entry's record.
+        smt::implies(!before.halted && here && sync, enters),
         // Records are appended: the one behind is not before this one; behind an entry's it is at a later
         // position.
         smt::at_most(at, log.where(next + 1)),

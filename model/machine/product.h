@@ -54,6 +54,7 @@ struct World {
     smt::Term hidden_record, hidden_replay;            // hidden state
     smt::Term rogue_record, rogue_replay;              // does something else change the state after the step?
     smt::Term rogue_record_state, rogue_replay_state;  // to what
+    smt::Term unrecorded;                              // value of an entry that leaves no record
     smt::Term stops;                                   // does the replay stop for the next effect or end?
 };
 
@@ -68,9 +69,16 @@ struct World {
 // One step of the replay: an effect or the end if it stops for it, else the guest's own step.
 [[nodiscard]] Side replay_step(const Machine& machine, const Log& log, const Side& side, const World& world);
 
+// The payload that the recording's step uses.
+[[nodiscard]] smt::Term payload_used(const Log& log, const Side& side, const World& world);
+
+// If the recording's step is an entry, it leaves a record.
+[[nodiscard]] smt::Term entry_recorded(const Machine& machine, const Log& log, const Side& side,
+                                       const World& world);
+
 // What it means that `log` is the recording's, at the step from `before` to `after`: each record was written
-// where the guest was, in order, with the time point of the place; effects only where they may be applied;
-// one record per entry; fewer than 2^count_bits steps.
+// where the guest was, in order, with the time point of the place; effects only where they may be applied,
+// entries' records only by entries; fewer than 2^count_bits steps.
 [[nodiscard]] smt::Term written(const Machine& machine, const Log& log, const Side& before, const Side& after,
                                 const World& world);
 

@@ -101,7 +101,7 @@ namespace {
 
 // What one side does in a step: "" if it has ended.
 std::string action(const TinyMachine& machine, const smt::Model& model, const Side& before, const Side& after,
-                   const Term& payload, const Term& hidden, bool rogue) {
+                   const Term& payload, const Term& hidden, bool rogue, bool unrecorded) {
     if (model.truth(before.halted)) return "";
     std::string text;
     const std::uint64_t s = model.u64(before.state);
@@ -118,6 +118,7 @@ std::string action(const TinyMachine& machine, const smt::Model& model, const Si
             (model.truth(machine.at(before.state, TinyOp::kClock)) && model.truth(machine.uncovered_read())))
             text += ", hidden " + std::to_string(model.u64(hidden));
     }
+    if (unrecorded && !model.truth(after.halted)) text += ", no record";
     if (rogue && !model.truth(after.halted)) text += ", rogue write";
     return text;
 }
@@ -141,10 +142,11 @@ std::string Run::text(const smt::Model& model) const {
         if (i < steps()) {
             const World& w = worlds_[i];
             const Term next = log_.read(replay_[i].index);
-            left = action(machine_, model, record_[i], record_[i + 1], log_.used(record_[i].index),
-                          w.hidden_record, model.truth(w.rogue_record));
+            left = action(machine_, model, record_[i], record_[i + 1], payload_used(log_, record_[i], w),
+                          w.hidden_record, model.truth(w.rogue_record),
+                          !model.truth(entry_recorded(machine_, log_, record_[i], w)));
             right = action(machine_, model, replay_[i], replay_[i + 1], log_.logged(next), w.hidden_replay,
-                           model.truth(w.rogue_replay));
+                           model.truth(w.rogue_replay), false);
         }
         std::snprintf(line, sizeof line, "  %-4u %-24s %-28s %c %-24s %s%s", i,
                       side_text(model, record_[i]).c_str(), left.c_str(), equal_now ? '|' : '#',

@@ -57,6 +57,11 @@ Term payloads_kept(const Run& run) {
         return smt::equal(run.log().used(x[0]), run.log().logged(x[0]));
     });
 }
+Term entries_recorded(const Run& run) {
+    return at_each_step(run, [&](unsigned step) {
+        return entry_recorded(run.machine(), run.log(), run.record(step), run.world(step));
+    });
+}
 Term read_in_order(const Run& run) {
     const std::array<smt::Sort, 1> index{run.machine().context().bv_sort(run.machine().index_bits())};
     return run.machine().for_every(
@@ -117,9 +122,12 @@ std::vector<Search> searches() {
     return {
         {Condition::kC1, "start", "the two start in different states", none},
         {Condition::kC2, "leak", "an instruction shows the guest something hidden", none},
-        {Condition::kC3, "read", "a step reads more than its record carries", payloads_kept},
+        {Condition::kC3, "read", "a step reads more than its record carries",
+         [](const Run& run) { return payloads_kept(run) && entries_recorded(run); }},
         {Condition::kC3, "payload", "the record holds another value than the one that was used",
-         [](const Run& run) { return !run.machine().uncovered_read(); }},
+         [](const Run& run) { return !run.machine().uncovered_read() && entries_recorded(run); }},
+        {Condition::kC3, "record", "an entry leaves no record",
+         [](const Run& run) { return !run.machine().uncovered_read() && payloads_kept(run); }},
         {Condition::kC4, "name",
          "effects at any instruction boundary, named (n, b): the replay stops at the first place of that "
          "name",

@@ -45,6 +45,7 @@
 (declare-fun branches (State) Bool)
 (declare-fun replay.stops () Bool)
 (declare-fun record.rogue.state () State)
+(declare-fun record.unrecorded () Payload)
 (declare-fun replay.rogue.state () State)
 (declare-fun replay.hidden () Hidden)
 ; invariant: both are in the same state, at the same time point, at the same record
@@ -73,13 +74,11 @@
       (a!8 (or (= (log.kind record.index) #b00)
                (or (= (log.kind record.index) #b01)
                    (= (log.kind record.index) #b10))))
-      (a!9 (and (= (recording.where record.index) record.position)
-                (or (= (log.kind record.index) #b01)
-                    (= (log.kind record.index) #b10))))
-      (a!10 (= (enters record.state record.hidden)
-               (and (= (recording.where record.index) record.position)
-                    (= (log.kind record.index) #b00))))
-      (a!11 (=> (= (log.kind record.index) #b00)
+      (a!9 (=> (and (not record.halted)
+                    (= (recording.where record.index) record.position)
+                    (= (log.kind record.index) #b00))
+               (enters record.state record.hidden)))
+      (a!10 (=> (= (log.kind record.index) #b00)
                 (bvult (recording.where record.index)
                        (recording.where (bvadd record.index #x0000000000000001))))))
 (let ((a!2 (= (recording.name.n (ite a!1
@@ -120,10 +119,10 @@
        a!5
        a!7
        a!8
-       (=> (and (not record.halted) (not a!9)) a!10)
+       a!9
        (bvule (recording.where record.index)
               (recording.where (bvadd record.index #x0000000000000001)))
-       a!11)))))
+       a!10)))))
 ; C2: What the guest's own instructions do, and whether they enter Xen, depends on guest-visible state only.
 (assert (let ((a!1 (forall ((any0.State State)
                     (any1.Hidden Hidden)
@@ -132,7 +131,7 @@
                   (= (enters any0.State any1.Hidden)
                      (enters any0.State any2.Hidden))))))
   (and a!1 true)))
-; C3: The record of a step or effect carries all that it reads besides the guest's state.
+; C3: Every entry leaves a record, and the record of a step or effect carries all that it reads besides the guest's state.
 (assert (let ((a!1 (forall ((any0.State State)
                     (any1.Payload Payload)
                     (any2.Hidden Hidden)
@@ -140,11 +139,19 @@
              (and (= (entry any0.State any1.Payload any2.Hidden)
                      (entry any0.State any1.Payload any3.Hidden))
                   (= (effect any0.State any1.Payload any2.Hidden)
-                     (effect any0.State any1.Payload any3.Hidden))))))
+                     (effect any0.State any1.Payload any3.Hidden)))))
+      (a!2 (and (= (recording.where record.index) record.position)
+                (or (= (log.kind record.index) #b01)
+                    (= (log.kind record.index) #b10)))))
+(let ((a!3 (=> (and (not record.halted)
+                    (not a!2)
+                    (enters record.state record.hidden))
+               (and (= (recording.where record.index) record.position)
+                    (= (log.kind record.index) #b00)))))
   (and a!1
        (forall ((any0.bv (_ BitVec 64)))
          (= (recording.payload any0.bv) (log.payload any0.bv)))
-       true)))
+       a!3))))
 ; C4: No two places of an execution where effects may be applied have the same time point.
 (assert (let ((a!1 (forall ((any0.bv (_ BitVec 64)) (any1.bv (_ BitVec 64)))
              (let ((a!1 (not (and (= (recording.name.n any0.bv)
@@ -171,115 +178,130 @@
 (assert (let ((a!1 (or record.halted
                (and (= (recording.where record.index) record.position)
                     (= (log.kind record.index) #b10))))
-      (a!2 (ite (and (= (recording.where record.index) record.position)
-                     (= (log.kind record.index) #b01))
-                (effect record.state
+      (a!2 (effect record.state
+                   (ite (= (recording.where record.index) record.position)
                         (recording.payload record.index)
-                        record.hidden)
-                (ite (enters record.state record.hidden)
-                     (entry record.state
-                            (recording.payload record.index)
-                            record.hidden)
-                     (run record.state record.hidden))))
-      (a!3 (and replay.stops (= (log.kind (replay.reads replay.index)) #b10)))
-      (a!4 (and replay.stops (= (log.kind (replay.reads replay.index)) #b01)))
-      (a!5 (ite (enters replay.state replay.hidden)
+                        record.unrecorded)
+                   record.hidden))
+      (a!3 (entry record.state
+                  (ite (= (recording.where record.index) record.position)
+                       (recording.payload record.index)
+                       record.unrecorded)
+                  record.hidden))
+      (a!5 (and replay.stops (= (log.kind (replay.reads replay.index)) #b10)))
+      (a!6 (and replay.stops (= (log.kind (replay.reads replay.index)) #b01)))
+      (a!7 (ite (enters replay.state replay.hidden)
                 (entry replay.state
                        (log.payload (replay.reads replay.index))
                        replay.hidden)
                 (run replay.state replay.hidden)))
-      (a!7 (or (and (= (recording.where record.index) record.position)
+      (a!9 (or (and (= (recording.where record.index) record.position)
                     (= (log.kind record.index) #b01))
                (and (= (recording.where record.index) record.position)
                     (= (log.kind record.index) #b10)))))
-(let ((a!6 (ite a!4
+(let ((a!4 (ite (and (= (recording.where record.index) record.position)
+                     (= (log.kind record.index) #b01))
+                a!2
+                (ite (enters record.state record.hidden)
+                     a!3
+                     (run record.state record.hidden))))
+      (a!8 (ite a!6
                 (effect replay.state
                         (log.payload (replay.reads replay.index))
                         replay.hidden)
-                a!5))
-      (a!8 (= (ite (or record.halted a!7)
-                   record.position
-                   (bvadd record.position #x0000000000000001))
-              (ite (or replay.halted (or a!4 a!3))
-                   replay.position
-                   (bvadd replay.position #x0000000000000001))))
-      (a!9 (ite (or record.halted a!7)
-                record.n
-                (ite (enters record.state record.hidden)
-                     (bvadd record.n #x0000000000000001)
-                     record.n)))
-      (a!11 (ite (or record.halted a!7)
+                a!7))
+      (a!10 (= (ite (or record.halted a!9)
+                    record.position
+                    (bvadd record.position #x0000000000000001))
+               (ite (or replay.halted (or a!6 a!5))
+                    replay.position
+                    (bvadd replay.position #x0000000000000001))))
+      (a!11 (ite (or record.halted a!9)
+                 record.n
+                 (ite (enters record.state record.hidden)
+                      (bvadd record.n #x0000000000000001)
+                      record.n)))
+      (a!13 (ite (or record.halted a!9)
                  record.b
                  (ite (enters record.state record.hidden)
                       #x0000000000000000
                       (ite (counted record.state record.hidden)
                            (bvadd record.b #x0000000000000001)
                            record.b))))
-      (a!12 (ite (or replay.halted (or a!4 a!3))
+      (a!14 (ite (or replay.halted (or a!6 a!5))
                  replay.b
                  (ite (enters replay.state replay.hidden)
                       #x0000000000000000
                       (ite (counted replay.state replay.hidden)
                            (bvadd replay.b #x0000000000000001)
                            replay.b))))
-      (a!13 (ite (or record.halted a!7)
+      (a!15 (ite (or record.halted a!9)
                  record.point
                  (or (enters record.state record.hidden)
                      (boundary record.state))))
-      (a!15 (ite record.halted
-                 record.index
-                 (ite (or a!7 (enters record.state record.hidden))
-                      (bvadd record.index #x0000000000000001)
-                      record.index)))
-      (a!16 (ite replay.halted
-                 replay.index
-                 (ite (or (or a!4 a!3) (enters replay.state replay.hidden))
-                      (bvadd replay.index #x0000000000000001)
-                      replay.index))))
-(let ((a!10 (= a!9
-               (ite (or replay.halted (or a!4 a!3))
+      (a!17 (or a!9
+                (and (enters record.state record.hidden)
+                     (= (recording.where record.index) record.position)
+                     (= (log.kind record.index) #b00))))
+      (a!18 (ite (or (or a!6 a!5)
+                     (and (enters replay.state replay.hidden) true))
+                 (bvadd replay.index #x0000000000000001)
+                 replay.index)))
+(let ((a!12 (= a!11
+               (ite (or replay.halted (or a!6 a!5))
                     replay.n
                     (ite (enters replay.state replay.hidden)
                          (bvadd replay.n #x0000000000000001)
                          replay.n))))
-      (a!14 (= a!13
-               (ite (or replay.halted (or a!4 a!3))
+      (a!16 (= a!15
+               (ite (or replay.halted (or a!6 a!5))
                     replay.point
                     (or (enters replay.state replay.hidden)
                         (boundary replay.state)))))
-      (a!17 (= (recording.name.n (ite (or record.halted a!7)
-                                      record.position
-                                      (bvadd record.position #x0000000000000001)))
-               a!9))
-      (a!18 (= (recording.name.b (ite (or record.halted a!7)
+      (a!19 (= (ite record.halted
+                    record.index
+                    (ite a!17
+                         (bvadd record.index #x0000000000000001)
+                         record.index))
+               (ite replay.halted replay.index a!18)))
+      (a!20 (= (recording.name.n (ite (or record.halted a!9)
                                       record.position
                                       (bvadd record.position #x0000000000000001)))
                a!11))
-      (a!19 (= (recording.injectable
-                 (ite (or record.halted a!7)
+      (a!21 (= (recording.name.b (ite (or record.halted a!9)
+                                      record.position
+                                      (bvadd record.position #x0000000000000001)))
+               a!13))
+      (a!22 (= (recording.injectable
+                 (ite (or record.halted a!9)
                       record.position
                       (bvadd record.position #x0000000000000001)))
-               a!13))
-      (a!20 (or a!1
-                (bvule (ite (or record.halted a!7)
+               a!15))
+      (a!23 (recording.where (ite record.halted
+                                  record.index
+                                  (ite a!17
+                                       (bvadd record.index #x0000000000000001)
+                                       record.index)))))
+(let ((a!24 (or a!1
+                (bvule (ite (or record.halted a!9)
                             record.position
                             (bvadd record.position #x0000000000000001))
-                       (recording.where a!15)))))
-(let ((a!21 (and (= (ite a!1
+                       a!23))))
+(let ((a!25 (and (= (ite a!1
                          record.state
-                         (ite record.rogue record.rogue.state a!2))
-                    (ite (or replay.halted a!3)
+                         (ite record.rogue record.rogue.state a!4))
+                    (ite (or replay.halted a!5)
                          replay.state
-                         (ite replay.rogue replay.rogue.state a!6)))
-                 a!8
+                         (ite replay.rogue replay.rogue.state a!8)))
                  a!10
-                 (= a!11 a!12)
-                 a!14
-                 (= a!15 a!16)
-                 (= a!1 (or replay.halted a!3))
-                 a!17
-                 a!18
+                 a!12
+                 (= a!13 a!14)
+                 a!16
                  a!19
-                 a!20)))
-  (not a!21))))))
+                 (= a!1 (or replay.halted a!5))
+                 a!20
+                 a!21
+                 a!22
+                 a!24)))
+  (not a!25)))))))
 (check-sat)
