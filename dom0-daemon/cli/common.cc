@@ -52,7 +52,8 @@ Result<AddressRange> address_range_option(const std::string& option, const std::
     const size_t dash = text.find('-');
     const std::string_view all(text);
     const std::optional<uint64_t> first = parse_hex(all.substr(0, dash));
-    const std::optional<uint64_t> last = dash == std::string::npos ? std::nullopt : parse_hex(all.substr(dash + 1));
+    const std::optional<uint64_t> last =
+        dash == std::string::npos ? std::nullopt : parse_hex(all.substr(dash + 1));
     if (!first || !last || *last < *first)
         return usage_error(option + ": '" + printable(text) +
                            "' is not a range of addresses (example: ffffffff81000000-ffffffff81000fff)");

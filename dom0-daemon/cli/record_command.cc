@@ -36,8 +36,9 @@ class RecordCommand final : public Command {
             ->type_name("N");
         app.add_option("--ring", ring_, "size of the log ring, a power of two from 64K to 64M (default 4M)")
             ->type_name("SIZE");
-        app.add_option("--max-delay", max_delay_,
-                       "how long an event may wait for the guest to enter Xen (default 100); needs a branch counter")
+        app.add_option(
+               "--max-delay", max_delay_,
+               "how long an event may wait for the guest to enter Xen (default 100); needs a branch counter")
             ->type_name("US");
         app.add_flag("--no-counter", no_counter_,
                      "do not use the branch counter: events wait until the guest enters Xen");
@@ -48,7 +49,8 @@ class RecordCommand final : public Command {
             ->type_name("NAME")
             ->allow_extra_args(false)
             ->group("Debugging");
-        app.add_option("--dense", dense_, "a point at every N-th instruction of the range, delivering or not (slow)")
+        app.add_option("--dense", dense_,
+                       "a point at every N-th instruction of the range, delivering or not (slow)")
             ->type_name("N")
             ->group("Debugging");
         app.add_option("--dense-range", dense_range_, "guest addresses of --dense, hexadecimal, inclusive")

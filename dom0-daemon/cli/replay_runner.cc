@@ -47,15 +47,18 @@ class ConsoleOutput {
     int failed_ = 0;
 };
 
-/// What the self-test found out about this host's counter: a margin that suffices, or that it cannot be trusted.
+/// What the self-test found out about this host's counter: a margin that suffices, or that it cannot be
+/// trusted.
 void use_counter_test(const SessionHost& host, ReplayRequest& request) {
     HostInfo info;
     if (!host.hypervisor.host_info(info).ok()) return;  // said when it matters
-    const std::optional<CounterVerdict> known = CounterMemory().recall(counter_key(host.toolstack, info.counter));
+    const std::optional<CounterVerdict> known =
+        CounterMemory().recall(counter_key(host.toolstack, info.counter));
     if (!known) return;
     if (request.margin_branches == 0) request.margin_branches = known->margin_branches;
     if (known->health == CounterHealth::kNotExact)
-        host.progress.notice("replay: the branch counter of this host is not exact, the replay may diverge: " + known->text);
+        host.progress.notice(
+            "replay: the branch counter of this host is not exact, the replay may diverge: " + known->text);
 }
 
 }  // namespace

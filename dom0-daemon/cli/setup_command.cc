@@ -24,7 +24,8 @@ class SetupCommand final : public Command {
             "  xl cpupool-cpu-remove Pool-0 3 && casmotion setup    gives CPU 3 to recordings\n"
             "  casmotion setup                                      again: says what is there\n"
             "\n"
-            "To be run once after each boot of the host. Tests the branch counter, if there is one. Exit codes: 0, "
+            "To be run once after each boot of the host. Tests the branch counter, if there is one. Exit "
+            "codes: 0, "
             "2 usage, 69 the\n"
             "host lacks something.");
     }

@@ -33,13 +33,11 @@ struct HostInfo {
     uint64_t guest_frames_max = 0;  ///< biggest guest, in frames of 4 KiB
     int32_t user_domid = -1;        ///< domain that has the pool, -1: free
     uint32_t hook_switches = 0;     ///< classes (as bits) whose hook the debug switch can disable
-    casm_counter counter = CASM_COUNTER_ABSENT;           ///< the processor's counter of conditional branches
+    casm_counter counter = CASM_COUNTER_ABSENT;  ///< the processor's counter of conditional branches
     casm_counter_why counter_why = CASM_COUNTER_NO_EVENT;  ///< CASM_COUNTER_READY, or why it may not be used
 
     /// There is a counter, and nobody else has it. Says nothing about whether it counts exactly.
-    bool counter_ready() const {
-        return counter != CASM_COUNTER_ABSENT && counter_why == CASM_COUNTER_READY;
-    }
+    bool counter_ready() const { return counter != CASM_COUNTER_ABSENT && counter_why == CASM_COUNTER_READY; }
 };
 
 /// Options of CASM_OP_start.
@@ -49,10 +47,11 @@ struct StartOptions {
     uint64_t digest_interval = 0;       ///< entries between memory digests, 0: only start and end
     uint32_t check_bits = 16;           ///< top bits of the registers hash in an ENTRY's check, 0 to 16
     uint32_t disable = 0;               ///< bit n set: class n is not logged (record only, for tests)
-    bool counter = false;         ///< use the branch counter: A-points and BRANCHES records
-    uint64_t max_delay_ns = 0;    ///< record: an effect that waited this long for an entry gets an A-point
-    uint32_t margin_branches = 0; ///< replay: overflow interrupts come at most this late; 0: CASM_MARGIN_BRANCHES
-    uint32_t dense_every = 0;     ///< record, debug: an A-point at every n-th boundary of the range; 0: off
+    bool counter = false;               ///< use the branch counter: A-points and BRANCHES records
+    uint64_t max_delay_ns = 0;  ///< record: an effect that waited this long for an entry gets an A-point
+    uint32_t margin_branches =
+        0;  ///< replay: overflow interrupts come at most this late; 0: CASM_MARGIN_BRANCHES
+    uint32_t dense_every = 0;  ///< record, debug: an A-point at every n-th boundary of the range; 0: off
     uint64_t dense_first = 0, dense_last = 0;  ///< guest addresses, inclusive
 };
 

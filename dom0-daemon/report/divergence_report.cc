@@ -35,7 +35,8 @@ std::string record_text(const Record& record) {
         if (const auto value = value_at(record, field.place)) {
             out += " " + std::string(field.name) + "=" + field_text(record.cls, field.place, *value);
         } else if (const auto state = apoint_state(record)) {
-            out += " from=" + hex_text(state->from) + " rcx=" + hex_text(state->rcx) + " rsp=" + hex_text(state->rsp);
+            out += " from=" + hex_text(state->from) + " rcx=" + hex_text(state->rcx) +
+                   " rsp=" + hex_text(state->rsp);
         } else if (record.cls == CASM_CLS_APOINT) {
             continue;  // what Xen reports of the replay's place: RCX and RSP are among the registers
         } else if (!record.blob.empty()) {
@@ -190,6 +191,7 @@ DivergenceReport make_divergence_report(LogReader& reader, const casm_divergence
     for (size_t i = 0; i < std::size(kRegisters); ++i)
         report.registers.emplace_back(kRegisters[i], divergence.regs[i]);
 
+    report.actual_place = place_text(divergence);
     report.before = read_before(reader, divergence.record);
     if (is_counter_fault(divergence)) report.counter_fault = counter_fault_text(reader, report);
     explain_point(report);
@@ -208,7 +210,7 @@ std::string to_text(const DivergenceReport& report) {
     out += "  expected (log):   " +
            (report.expected ? record_text(*report.expected) : "nothing: the log has no record left") + "\n";
     out += "  actual (replay):  " +
-           (report.actual ? record_text(*report.actual)
+           (report.actual ? record_text(*report.actual) + report.actual_place
                           : "nothing of that kind: the guest returned from its last entry") +
            "\n";
     for (const FieldDifference& field : report.differences)

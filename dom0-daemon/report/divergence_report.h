@@ -30,6 +30,7 @@ struct DivergenceReport {
     std::optional<Record> actual;              ///< none: the replay was at an injection point
     std::vector<FieldDifference> differences;  ///< empty when the classes differ
     std::optional<uint64_t> blob_offset;       ///< first differing byte
+    std::string actual_place;  ///< RCX and RSP of the replay, as text, at an APOINT that it did not find
     std::optional<std::string> counter_fault;  ///< a line: the guest is not to blame, a branch counter is
     std::vector<std::pair<std::string, uint64_t>> registers;
     std::vector<std::string> before;  ///< up to ten records of the log before it, as text, the last one last

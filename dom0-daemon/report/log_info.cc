@@ -109,13 +109,14 @@ std::string to_text(const LogInfo& info) {
                            (manifest.options.digest_interval == 0
                                 ? std::string("at start and end")
                                 : "every " + with_thousands(manifest.options.digest_interval) + " entries"));
-    out += line("counter", manifest.options.counter == CASM_COUNTER_ABSENT
-                               ? std::string("none: events were injected at entries into Xen only")
-                               : std::string(counter_name(manifest.options.counter)) +
-                                     ", events waited at most about " +
-                                     with_thousands(manifest.options.max_delay_ns / 1000) + " us for an entry");
+    out += line("counter",
+                manifest.options.counter == CASM_COUNTER_ABSENT
+                    ? std::string("none: events were injected at entries into Xen only")
+                    : std::string(counter_name(manifest.options.counter)) + ", events waited at most about " +
+                          with_thousands(manifest.options.max_delay_ns / 1000) + " us for an entry");
     if (manifest.options.counter != CASM_COUNTER_ABSENT)
-        out += line("points", with_thousands(info.apoints_canonical) + " between entries named by the branch count, " +
+        out += line("points", with_thousands(info.apoints_canonical) +
+                                  " between entries named by the branch count, " +
                                   with_thousands(info.apoints_by_state) + " by state; " +
                                   with_thousands(info.branches) + " branches counted");
     if (manifest.options.disabled_classes != 0)

@@ -20,7 +20,8 @@ struct Since {
 };
 
 Since find_since(LogReader& reader, uint64_t index, uint8_t cls) {
-    // 64 entries with all that they log are far less; a search that finds nothing counts from the log's start.
+    // 64 entries with all that they log are far less; a search that finds nothing counts from the log's
+    // start.
     constexpr uint64_t kSearch = 100'000;
     Since out;
     const uint64_t begin = index - std::min(index, kSearch);
@@ -36,8 +37,14 @@ Since find_since(LogReader& reader, uint64_t index, uint8_t cls) {
 
 }  // namespace
 
+std::string place_text(const casm_divergence& divergence) {
+    if (divergence.actual.cls != CASM_CLS_APOINT) return {};
+    return " rcx=" + hex_text(divergence.regs[kRegRcx]) + " rsp=" + hex_text(divergence.regs[kRegRsp]);
+}
+
 bool is_counter_fault(const casm_divergence& divergence) {
-    if (divergence.expected.cls != divergence.actual.cls || divergence.expected_w[0] == divergence.actual_w[0])
+    if (divergence.expected.cls != divergence.actual.cls ||
+        divergence.expected_w[0] == divergence.actual_w[0])
         return false;
     if (divergence.expected.cls == CASM_CLS_BRANCHES) return true;
     return divergence.expected.cls == CASM_CLS_APOINT && divergence.expected_w[1] == divergence.actual_w[1] &&
@@ -51,7 +58,8 @@ std::string counter_fault_text(LogReader& reader, const DivergenceReport& report
     // A counter that went back below the last total: say the totals.
     const uint64_t from = std::min({since.total, expected, actual}) == since.total ? since.total : 0;
     return "counter fault: the branch counter of this host (or of the recording host) is not exact: " +
-           with_thousands(expected - from) + " branches expected, " + with_thousands(actual - from) + " counted since " +
+           with_thousands(expected - from) + " branches expected, " + with_thousands(actual - from) +
+           " counted since " +
            (from == 0 && totals ? std::string("the start") : "record " + with_thousands(since.record));
 }
 
@@ -82,33 +90,40 @@ std::vector<FieldDifference> apoint_differences(const Record& expected, const Re
     if (state->rsp != divergence.regs[kRegRsp])
         out.push_back({"rsp", hex_text(state->rsp), hex_text(divergence.regs[kRegRsp])});
     // Xen says where the blobs differ; the branch that the replay came from is in its first eight bytes.
-    if (divergence.blob_offset < sizeof(uint64_t)) out.push_back({"from", hex_text(state->from), "another branch"});
+    if (divergence.blob_offset < sizeof(uint64_t))
+        out.push_back({"from", hex_text(state->from), "another branch"});
     return out;
 }
 
 void explain_point(DivergenceReport& report) {
     if (!report.expected || report.expected->cls != CASM_CLS_APOINT || report.counter_fault) return;
-    const std::string point = "the point " + with_thousands(report.expected->w[0]) + " branches after the entry before it";
+    const std::string point =
+        "the point " + with_thousands(report.expected->w[0]) + " branches after the entry before it";
     if (!report.actual) {
         report.hints.push_back("the replay was at an entry's exit where the log has " + point);
         return;
     }
     if (report.actual->cls == CASM_CLS_ENTRY) {
-        report.hints.push_back("the guest entered Xen before it came to " + point +
-                               ": it did something else than when it was recorded, or the counter is not exact");
+        report.hints.push_back(
+            "the guest entered Xen before it came to " + point +
+            ": it did something else than when it was recorded, or the counter is not exact");
         return;
     }
     if (report.actual->cls != CASM_CLS_APOINT) return;
     const uint64_t expected = report.expected->w[0], actual = report.actual->w[0];
     if (actual > expected) {
-        report.hints.push_back("the replay was " + with_thousands(actual - expected) + " branches past " + point +
-                               " when it could first be stopped: the counter's overflow interrupt came later than the margin "
-                               "(a larger --margin helps), or the guest did not pass there");
+        report.hints.push_back(
+            "the replay was " + with_thousands(actual - expected) + " branches past " + point +
+            " when it could first be stopped: the counter's overflow interrupt came later than the margin "
+            "(a larger --margin helps), or the guest did not pass there");
     } else if (actual < expected) {
-        report.hints.push_back("the replay gave up " + with_thousands(expected - actual) + " branches before " + point +
+        report.hints.push_back("the replay gave up " + with_thousands(expected - actual) +
+                               " branches before " + point +
                                ": what the guest executed there is not what the log describes");
     } else {
-        report.hints.push_back("after the same number of branches the guest was in another state than recorded");
+        report.hints.push_back(
+            "after the same number of branches the guest was in another state than recorded: it did something "
+            "else, or the counter is not exact");
     }
 }
 

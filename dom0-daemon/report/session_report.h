@@ -20,8 +20,8 @@ namespace casmotion {
 std::string to_text(const RecordReport& report);
 Json to_json(const RecordReport& report);
 
-/// What Xen measured, one line each, ready to be shown: how long effects waited; what points between entries cost. Empty if
-/// there was nothing to measure.
+/// What Xen measured, one line each, ready to be shown: how long effects waited; what points between entries
+/// cost. Empty if there was nothing to measure.
 std::vector<std::string> measured_lines(const char* command, const casm_status& status);
 
 /// ok for a closed log; log invalid (65) for one that had to stay incomplete.

@@ -34,8 +34,7 @@ std::string shutdown_text(uint32_t code) {
 std::string distribution(const uint64_t (&counts)[8], const char* const (&bounds)[8]) {
     std::string out;
     for (size_t i = 0; i < std::size(counts); ++i)
-        if (counts[i] != 0)
-            out += (out.empty() ? "" : ", ") + with_thousands(counts[i]) + " " + bounds[i];
+        if (counts[i] != 0) out += (out.empty() ? "" : ", ") + with_thousands(counts[i]) + " " + bounds[i];
     return out;
 }
 
@@ -60,7 +59,7 @@ std::string end_text(uint32_t reason, uint32_t code) {
 }
 
 std::string delays_text(const casm_status& status) {
-    static constexpr const char* kBounds[] = {"under 10 us",  "under 100 us", "under 1 ms",  "under 10 ms",
+    static constexpr const char* kBounds[] = {"under 10 us",  "under 100 us", "under 1 ms", "under 10 ms",
                                               "under 100 ms", "under 1 s",    "under 10 s", "longer"};
     static_assert(std::size(kBounds) == std::size(decltype(casm_status::delay_count){}));
     const std::string counts = distribution(status.delay_count, kBounds);
@@ -90,10 +89,14 @@ std::string apoints_text(const casm_apoint_stats& points) {
 }
 
 Json to_json(const casm_apoint_stats& points) {
-    return {{"canonical", points.canonical}, {"by_state", points.by_state},
-            {"steps", points.steps},         {"hits", points.hits},
-            {"overflows", points.overflows}, {"steps_max", points.steps_max},
-            {"late_max_branches", points.late_max_branches}, {"steps_count", points.steps_count}};
+    return {{"canonical", points.canonical},
+            {"by_state", points.by_state},
+            {"steps", points.steps},
+            {"hits", points.hits},
+            {"overflows", points.overflows},
+            {"steps_max", points.steps_max},
+            {"late_max_branches", points.late_max_branches},
+            {"steps_count", points.steps_count}};
 }
 
 Json to_json(const casm_status& status) {

@@ -49,7 +49,8 @@ class Follower {
     std::optional<BranchReadings> finish() {
         for (const auto& total : totals_)
             if (!total) return std::nullopt;
-        for (size_t i = 0; i < kPieces.size(); ++i) compare(kPieces[i].name, kPieces[i].branches, *totals_[i + 1] - *totals_[i]);
+        for (size_t i = 0; i < kPieces.size(); ++i)
+            compare(kPieces[i].name, kPieces[i].branches, *totals_[i + 1] - *totals_[i]);
         out_.branches = *totals_.back() - *totals_.front();
         return std::move(out_);
     }
@@ -65,7 +66,8 @@ class Follower {
         if (!place) place = total;
     }
 
-    /// Right after a branch of the long loop, the branches since the entry before it and the loop's counter add up.
+    /// Right after a branch of the long loop, the branches since the entry before it and the loop's counter
+    /// add up.
     void point(const Record& record) {
         const auto state = apoint_state(record);
         if (record.kind != CASM_APOINT_CANONICAL || !state || state->rcx > SELFTEST_LONG_LOOP) return;
@@ -91,8 +93,7 @@ Result<BranchReadings> read_branches(LogReader& reader) {
         follower.take(record);
     }
     std::optional<BranchReadings> readings = follower.finish();
-    if (!readings)
-        return Status(Category::kInconclusive, "the self-test's guest did not run to its end");
+    if (!readings) return Status(Category::kInconclusive, "the self-test's guest did not run to its end");
     return *std::move(readings);
 }
 

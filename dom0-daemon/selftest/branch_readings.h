@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// What a log of the self-test's kernel says about the branch counter: the counts of its BRANCHES and APOINT records
-// against the numbers that are known from the kernel's code (kernel/pieces.def).
+// What a log of the self-test's kernel says about the branch counter: the counts of its BRANCHES and APOINT
+// records against the numbers that are known from the kernel's code (kernel/pieces.def).
 #pragma once
 
 #include <cstdint>

@@ -9,20 +9,22 @@
 namespace casmotion {
 namespace {
 
-constexpr const char* kWithout = "; --no-counter records without it: events then wait until the guest enters Xen";
+constexpr const char* kWithout =
+    "; --no-counter records without it: events then wait until the guest enters Xen";
 
 void say_what_it_means(const SessionHost& host, const std::string& why) {
     host.progress.notice("record: no branch counter is used (" + why +
                          "): events wait until the guest enters Xen;");
     host.progress.notice(
-        "record: a guest that computes for long without entering Xen sees its timer late (290 ms and more were "
+        "record: a guest that computes for long without entering Xen sees its timer late (290 ms and more "
+        "were "
         "measured)");
 }
 
 }  // namespace
 
-Result<CounterVerdict> examine_counter(const SessionHost& host, const HostInfo& info, const CounterMemory& memory,
-                                       WhenToTest when) {
+Result<CounterVerdict> examine_counter(const SessionHost& host, const HostInfo& info,
+                                       const CounterMemory& memory, WhenToTest when) {
     CounterVerdict verdict;
     if (!info.counter_ready()) {
         verdict.health = CounterHealth::kAbsent;
@@ -40,14 +42,16 @@ Result<CounterVerdict> examine_counter(const SessionHost& host, const HostInfo& 
     }
     if (when == WhenToTest::kIfUnknown)
         host.progress.notice(
-            "record: the branch counter was not tested since the host booted; testing it, which takes some seconds");
+            "record: the branch counter was not tested since the host booted; testing it, which takes some "
+            "seconds");
     CASM_ASSIGN(verdict, run_counter_selftest(host));
     // Without a memory the next recording tests again, and nothing else is lost.
     memory.remember(key, verdict).ignore();
     return verdict;
 }
 
-Result<bool> decide_counter(const SessionHost& host, const HostInfo& info, const CounterMemory& memory, bool wanted) {
+Result<bool> decide_counter(const SessionHost& host, const HostInfo& info, const CounterMemory& memory,
+                            bool wanted) {
     if (!wanted) {
         say_what_it_means(host, "--no-counter");
         return false;

@@ -11,18 +11,20 @@
 namespace casmotion {
 
 enum class WhenToTest {
-    kAlways,      ///< doctor, setup
-    kIfUnknown,   ///< record: only if this boot knows no result
+    kAlways,     ///< doctor, setup
+    kIfUnknown,  ///< record: only if this boot knows no result
 };
 
-/// What is known of the host's counter, after testing it where `when` says so and the pool is free. A fresh result is
-/// remembered. Fails as run_counter_selftest() does; a pool that is in use gives the remembered result, or kUntested.
-Result<CounterVerdict> examine_counter(const SessionHost& host, const HostInfo& info, const CounterMemory& memory,
-                                       WhenToTest when);
+/// What is known of the host's counter, after testing it where `when` says so and the pool is free. A fresh
+/// result is remembered. Fails as run_counter_selftest() does; a pool that is in use gives the remembered
+/// result, or kUntested.
+Result<CounterVerdict> examine_counter(const SessionHost& host, const HostInfo& info,
+                                       const CounterMemory& memory, WhenToTest when);
 
-/// Decides for a recording: true to use the counter. Notices say when the self-test runs, and what a recording without a
-/// counter means. Host lacks (69) if there is a counter that is not exact, or that cannot be tested now.
-/// `wanted` is false for --no-counter.
-Result<bool> decide_counter(const SessionHost& host, const HostInfo& info, const CounterMemory& memory, bool wanted);
+/// Decides for a recording: true to use the counter. Notices say when the self-test runs, and what a
+/// recording without a counter means. Host lacks (69) if there is a counter that is not exact, or that cannot
+/// be tested now. `wanted` is false for --no-counter.
+Result<bool> decide_counter(const SessionHost& host, const HostInfo& info, const CounterMemory& memory,
+                            bool wanted);
 
 }  // namespace casmotion

@@ -33,8 +33,9 @@ std::optional<CounterVerdict> CounterMemory::recall(const CounterKey& key) const
     CounterVerdict verdict;
     const auto exact = json.find("exact"), text = json.find("text"), late = json.find("late_max_branches"),
                margin = json.find("margin_branches");
-    if (exact == json.end() || !exact->is_boolean() || text == json.end() || !text->is_string() || late == json.end() ||
-        !late->is_number_unsigned() || margin == json.end() || !margin->is_number_unsigned())
+    if (exact == json.end() || !exact->is_boolean() || text == json.end() || !text->is_string() ||
+        late == json.end() || !late->is_number_unsigned() || margin == json.end() ||
+        !margin->is_number_unsigned())
         return std::nullopt;
     verdict.health = exact->get<bool>() ? CounterHealth::kUsable : CounterHealth::kNotExact;
     verdict.text = text->get<std::string>();

@@ -79,7 +79,8 @@ class Silence final : public Progress {
 
 std::string config_text(const std::string& kernel) {
     return "name = \"casmotion-selftest\"\ntype = \"pv\"\nkernel = \"" + kernel +
-           "\"\nmemory = 16\nvcpus = 1\non_poweroff = \"destroy\"\non_reboot = \"destroy\"\non_crash = \"destroy\"\n";
+           "\"\nmemory = 16\nvcpus = 1\non_poweroff = \"destroy\"\non_reboot = \"destroy\"\non_crash = "
+           "\"destroy\"\n";
 }
 
 Status record_once(const SessionHost& host, const Workplace& place) {
@@ -95,8 +96,9 @@ Status record_once(const SessionHost& host, const Workplace& place) {
     if (host.stop.requests() > 0) return Status(Category::kInconclusive, "the self-test was interrupted");
     if (!report.closed || report.summary.end_reason != CASM_END_SHUTDOWN)
         return Status(Category::kInconclusive,
-                      "the self-test's guest did not run to its end: " + (report.closed ? end_text(report.summary.end_reason, report.summary.end_code)
-                                     : "its recording has no end"));
+                      "the self-test's guest did not run to its end: " +
+                          (report.closed ? end_text(report.summary.end_reason, report.summary.end_code)
+                                         : "its recording has no end"));
     return {};
 }
 
@@ -105,13 +107,15 @@ std::string late_text(uint64_t late_branches, uint32_t margin) {
            with_thousands(margin == 0 ? CASM_MARGIN_BRANCHES : margin) + ")";
 }
 
-/// Did the replay run past a point because the interrupt that should have stopped it came later than the margin?
+/// Did the replay run past a point because the interrupt that should have stopped it came later than the
+/// margin?
 bool ran_past(const casm_divergence& divergence) {
     return divergence.expected.cls == CASM_CLS_APOINT && divergence.actual.cls == CASM_CLS_APOINT &&
            divergence.actual_w[0] > divergence.expected_w[0];
 }
 
-Result<CounterVerdict> replay_with_margins(const SessionHost& host, LogReader& reader, const BranchReadings& readings) {
+Result<CounterVerdict> replay_with_margins(const SessionHost& host, LogReader& reader,
+                                           const BranchReadings& readings) {
     CounterVerdict verdict;
     for (const uint32_t margin : kMargins) {
         ReplayRequest request;
@@ -125,7 +129,8 @@ Result<CounterVerdict> replay_with_margins(const SessionHost& host, LogReader& r
             verdict.health = CounterHealth::kUsable;
             verdict.margin_branches = margin;
             // Room for what a short test did not see.
-            if (const uint64_t twice = 2 * verdict.late_max_branches; twice > CASM_MARGIN_BRANCHES && twice > margin)
+            if (const uint64_t twice = 2 * verdict.late_max_branches;
+                twice > CASM_MARGIN_BRANCHES && twice > margin)
                 verdict.margin_branches = static_cast<uint32_t>(std::bit_ceil(twice));
             verdict.text = with_thousands(readings.branches) + " branches counted exactly";
             verdict.text += status.apoints.overflows == 0
@@ -142,12 +147,13 @@ Result<CounterVerdict> replay_with_margins(const SessionHost& host, LogReader& r
                                   with_thousands(status.divergence.record) + ", class " +
                                   std::string(class_name(status.divergence.expected.cls)));
         verdict.health = CounterHealth::kNotExact;
-        verdict.text = "a replay counted " + with_thousands(status.divergence.actual_w[0]) + " branches where the recording had " +
-                       with_thousands(status.divergence.expected_w[0]);
+        verdict.text = "a replay counted " + with_thousands(status.divergence.actual_w[0]) +
+                       " branches where the recording had " + with_thousands(status.divergence.expected_w[0]);
         return verdict;
     }
     verdict.health = CounterHealth::kNotExact;
-    verdict.text = late_text(verdict.late_max_branches, kMargins.back()) + ": replays cannot find their points";
+    verdict.text =
+        late_text(verdict.late_max_branches, kMargins.back()) + ": replays cannot find their points";
     return verdict;
 }
 
@@ -169,8 +175,9 @@ std::string_view name_of(CounterHealth health) {
 
 Result<CounterVerdict> run_counter_selftest(const SessionHost& host) {
     CASM_ASSIGN(const Workplace place, Workplace::make());
-    CASM_TRY(place.write("kernel", {casmotion_selftest_kernel,
-                                    static_cast<size_t>(casmotion_selftest_kernel_end - casmotion_selftest_kernel)}));
+    CASM_TRY(place.write("kernel",
+                         {casmotion_selftest_kernel,
+                          static_cast<size_t>(casmotion_selftest_kernel_end - casmotion_selftest_kernel)}));
     CASM_TRY(place.write("selftest.cfg", config_text(place.path("kernel"))));
     Silence silence;
     const SessionHost quiet{host.hypervisor, host.toolstack, host.clock, host.stop, silence};
@@ -183,7 +190,8 @@ Result<CounterVerdict> run_counter_selftest(const SessionHost& host) {
         verdict.health = CounterHealth::kNotExact;
         verdict.text = to_text(readings.wrong.front());
         if (readings.wrong.size() > 1)
-            verdict.text += ", and " + std::to_string(readings.wrong.size() - 1) + " more known numbers came out wrong";
+            verdict.text +=
+                ", and " + std::to_string(readings.wrong.size() - 1) + " more known numbers came out wrong";
         return verdict;
     }
     return replay_with_margins(quiet, *reader, readings);

@@ -111,18 +111,21 @@ void examine_counter_of(Findings& out, const DoctorHost& host, const HostInfo& i
     out.add(std::move(finding.check), finding.health, std::move(finding.text));
 }
 
-Result<CounterVerdict> examine_real_counter(Hypervisor& hypervisor, Toolstack& toolstack, const HostInfo& info) {
+Result<CounterVerdict> examine_real_counter(Hypervisor& hypervisor, Toolstack& toolstack,
+                                            const HostInfo& info) {
     SteadyClock clock;
     ProcessStopSignal stop;  // ^C ends the test in an orderly way: its domain goes too
     TerminalProgress progress(clock, false);
-    return examine_counter({hypervisor, toolstack, clock, stop, progress}, info, CounterMemory(), WhenToTest::kAlways);
+    return examine_counter({hypervisor, toolstack, clock, stop, progress}, info, CounterMemory(),
+                           WhenToTest::kAlways);
 }
 
 }  // namespace
 
 Finding counter_finding(const Result<CounterVerdict>& verdict) {
     const std::string check = "counter";
-    if (!verdict.ok()) return {check, Health::kBad, "present, but its test failed: " + verdict.status().message()};
+    if (!verdict.ok())
+        return {check, Health::kBad, "present, but its test failed: " + verdict.status().message()};
     switch (verdict->health) {
         case CounterHealth::kAbsent:
             return {check, Health::kNote,
@@ -153,8 +156,8 @@ std::string_view name_of(Health health) {
 }
 
 DoctorHost real_host() {
-    return {open_xen_hypervisor, [] { return open_libxl_toolstack(false); }, process_runs, program_exists,
-            [] { return read_small_file("/proc/cpuinfo"); }, examine_real_counter};
+    return {open_xen_hypervisor, [] { return open_libxl_toolstack(false); },      process_runs,
+            program_exists,      [] { return read_small_file("/proc/cpuinfo"); }, examine_real_counter};
 }
 
 std::vector<Finding> examine(const DoctorHost& host) {
@@ -196,7 +199,8 @@ std::vector<Finding> examine(const DoctorHost& host) {
         } else {
             if (patched && info.abi == CASM_ABI_VERSION) toolstack = std::move(*opened);
             Toolstack& libxl = toolstack ? *toolstack : **opened;
-            out.add("libxl", Health::kGood, "libxl and xenstored answer, Xen " + libxl.xen_identity().version);
+            out.add("libxl", Health::kGood,
+                    "libxl and xenstored answer, Xen " + libxl.xen_identity().version);
             if (patched)
                 examine_cpupool(out, info, libxl);
             else

@@ -46,12 +46,14 @@ Status require_room(const HostInfo& host, uint64_t memory_bytes) {
 std::string counter_reason_text(const HostInfo& host) {
     switch (host.counter_why) {
         case CASM_COUNTER_READY:
-            return host.counter == CASM_COUNTER_ABSENT ? "this processor has no counter of conditional branches that Xen knows"
-                                                       : "";
+            return host.counter == CASM_COUNTER_ABSENT
+                       ? "this processor has no counter of conditional branches that Xen knows"
+                       : "";
         case CASM_COUNTER_NO_EVENT:
             return "this processor has no counter of conditional branches that Xen knows";
         case CASM_COUNTER_WATCHDOG:
-            return "Xen's NMI watchdog has the counter (remove 'watchdog' from Xen's command line and reboot)";
+            return "Xen's NMI watchdog has the counter (remove 'watchdog' from Xen's command line and "
+                   "reboot)";
         case CASM_COUNTER_VPMU:
             return "guests have the counter (remove 'vpmu' from Xen's command line and reboot)";
         case CASM_COUNTER_IN_USE:

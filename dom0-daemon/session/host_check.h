@@ -25,7 +25,8 @@ Result<HostInfo> require_recording_host(Hypervisor& hypervisor);
 /// The pool can hold a guest of `memory_bytes`. Host lacks (69) otherwise.
 Status require_room(const HostInfo& host, uint64_t memory_bytes);
 
-/// Why the host's branch counter cannot be used, for messages: "this processor has no ...". For a ready one: empty.
+/// Why the host's branch counter cannot be used, for messages: "this processor has no ...". For a ready one:
+/// empty.
 std::string counter_reason_text(const HostInfo& host);
 
 /// Waits until no domain has the pool. A domain that is being destroyed gives its memory back a moment after

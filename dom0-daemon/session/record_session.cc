@@ -15,6 +15,7 @@
 #include "base/host_text.h"
 #include "casmotion/log_writer.h"
 #include "casmotion/taxonomy.h"
+#include "casmotion/trace/hidden_inputs.h"
 #include "hypervisor/op_text.h"
 #include "rings/ring_reader.h"
 #include "session/host_check.h"
@@ -161,6 +162,21 @@ void add_measurements(const RecordOutcome& outcome, Summary& summary) {
         if (status.cycles[cause] != 0) out[name] = status.cycles[cause];
 }
 
+/// Random numbers of the processor reach a guest without Xen's seeing them. (`verify` knows more such
+/// instructions, whose results no ordinary guest looks at.)
+void warn_of_hidden_inputs(const SessionHost& host, const std::string& policy) {
+    const auto rows = trace::parse_cpu_policy(policy);
+    if (!rows) return;
+    std::string hide;
+    for (const std::string& name : trace::visible_hidden_inputs(*rows))
+        if (name == "rdrand" || name == "rdseed") hide += "," + name + "=0";
+    if (!hide.empty())
+        host.progress.notice(
+            "record: this guest can read the processor's random numbers, which no log holds; if it does, its "
+            "replays diverge: hide them with cpuid=\"host" +
+            hide + "\" in its configuration");
+}
+
 /// Removes the log again unless the recording got under way.
 class PendingLog {
   public:
@@ -185,10 +201,11 @@ Result<RecordReport> record_domain(const SessionHost& host, const HostInfo& info
     LogWriterOptions log_options;
     log_options.kernel = BootFileSource{config.kernel, !request.by_hash};
     if (!config.ramdisk.empty()) log_options.ramdisk = BootFileSource{config.ramdisk, !request.by_hash};
-    CASM_ASSIGN(
-        const std::unique_ptr<LogWriter> writer,
-        LogWriter::create(request.log_path, make_manifest(host, info, domain, config, request), log_options));
+    const Manifest manifest = make_manifest(host, info, domain, config, request);
+    CASM_ASSIGN(const std::unique_ptr<LogWriter> writer,
+                LogWriter::create(request.log_path, manifest, log_options));
     PendingLog pending(*writer);
+    warn_of_hidden_inputs(host, manifest.cpu.policy);
 
     if (const OpResult result = host.hypervisor.attach(domain, request.ring, RingBytes{0}); !result.ok())
         return op_failure("allocate the log ring of", domain, result);

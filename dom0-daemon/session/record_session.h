@@ -30,8 +30,8 @@ inline constexpr uint32_t kCheckBits = 8;
 /// about 2 billion [measured in the lab]: 1.5 %.
 inline constexpr uint64_t kDefaultDigestInterval = 500'000;
 
-/// An effect that finds no entry for so long gets a point in the middle of the guest's code. About what an interrupt takes
-/// through a loaded hypervisor, and far above what an A-point costs.
+/// An effect that finds no entry for so long gets a point in the middle of the guest's code. About what an
+/// interrupt takes through a loaded hypervisor, and far above what an A-point costs.
 inline constexpr uint64_t kDefaultMaxDelayNs = 100'000;
 
 struct RecordRequest {
@@ -43,9 +43,11 @@ struct RecordRequest {
     RingBytes ring{kDefaultLogRingBytes};
     bool account = false;
     uint32_t disable = 0;  ///< classes (as bits) whose hook is switched off, for tests
-    bool counter = false;  ///< use the host's branch counter; the caller has found it exact (selftest/counter_gate.h)
+    bool counter =
+        false;  ///< use the host's branch counter; the caller has found it exact (selftest/counter_gate.h)
     uint64_t max_delay_ns = kDefaultMaxDelayNs;  ///< with the counter: how long an effect waits for an entry
-    uint32_t dense_every = 0;  ///< debug, with the counter: an A-point at every n-th boundary of the range; 0: off
+    uint32_t dense_every =
+        0;  ///< debug, with the counter: an A-point at every n-th boundary of the range; 0: off
     uint64_t dense_first = 0, dense_last = 0;  ///< guest addresses, inclusive
     bool keep = false;     ///< do not destroy a domain that we created when its guest ended
     std::string tool_version;

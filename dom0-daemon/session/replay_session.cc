@@ -30,8 +30,8 @@ Status check_pool_place(const HostInfo& host, const Manifest& manifest) {
 Status check_counter(const HostInfo& host, const Manifest& manifest) {
     if (manifest.options.counter == CASM_COUNTER_ABSENT || host.counter_ready()) return {};
     return host_lacks("the log was recorded with a branch counter (" +
-                      std::string(counter_name(manifest.options.counter)) + ") and cannot be replayed without one: " +
-                      counter_reason_text(host));
+                      std::string(counter_name(manifest.options.counter)) +
+                      ") and cannot be replayed without one: " + counter_reason_text(host));
 }
 
 void compare(std::vector<std::string>& out, const char* what, const std::string& recorded,

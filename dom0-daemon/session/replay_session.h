@@ -23,7 +23,8 @@ struct ReplayRequest {
     RingBytes log_ring{kDefaultLogRingBytes};
     RingBytes feed_ring{kDefaultFeedRingBytes};
     uint64_t stall_limit_ns = 0;  ///< give up after that long without progress, 0: never
-    uint32_t margin_branches = 0;  ///< the counter's overflow interrupts come at most this late; 0: Xen's default
+    uint32_t margin_branches =
+        0;  ///< the counter's overflow interrupts come at most this late; 0: Xen's default
 };
 
 struct ReplayReport {

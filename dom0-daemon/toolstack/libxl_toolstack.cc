@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 extern "C" {
@@ -177,7 +178,8 @@ class LibxlToolstack final : public Toolstack {
             return usage_error("a domain named '" + printable(name) + "' exists already (domain " +
                                std::to_string(existing) + "): destroy it, or record it by its name");
         log_->take_error();
-        CASM_TRY(xl_create_paused(cfg_path, pool_name));
+        CASM_ASSIGN(CreationGuard guard, xl_create_paused(cfg_path, pool_name, name));
+        guard_.emplace(std::move(guard));
         uint32_t id = 0;
         if (libxl_name_to_domid(ctx_.get(), name.c_str(), &id) != 0)
             return internal_error("xl created no domain named '" + printable(name) + "'");
@@ -218,11 +220,13 @@ class LibxlToolstack final : public Toolstack {
 
     Status unpause(DomId domain) override {
         const int rc = libxl_domain_unpause(ctx_.get(), domain.value, nullptr);
+        guard_.reset();  // a guest that runs may outlive us
         return rc == 0 ? Status{} : failure("cannot unpause domain " + std::to_string(domain.value), rc);
     }
 
     Status destroy(DomId domain) override {
         const int rc = libxl_domain_destroy(ctx_.get(), domain.value, nullptr);
+        guard_.reset();
         return rc == 0 ? Status{} : failure("cannot destroy domain " + std::to_string(domain.value), rc);
     }
 
@@ -296,6 +300,7 @@ class LibxlToolstack final : public Toolstack {
 
     std::unique_ptr<LibxlLog> log_;
     Ctx ctx_;
+    std::optional<CreationGuard> guard_;  // of the domain that was created last, until it runs
 };
 
 }  // namespace

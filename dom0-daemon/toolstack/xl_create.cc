@@ -11,6 +11,8 @@
 #include <csignal>
 #include <cstdio>
 #include <memory>
+#include <optional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -44,6 +46,20 @@ std::string last_words(const std::string& output) {
     return printable(first_error.empty() ? last : first_error);
 }
 
+constexpr int kNotFound = 127;  // the shell's word for a program that is not there
+
+/// Takes the shell's last line, "casmotion-status N", off `output`. nullopt: somebody killed the shell.
+std::optional<int> take_status(std::string& output) {
+    constexpr std::string_view kHead = "casmotion-status ";
+    const size_t at = output.rfind(kHead);
+    if (at == std::string::npos) return std::nullopt;
+    std::string_view text = std::string_view(output).substr(at + kHead.size());
+    if (text.ends_with('\n')) text.remove_suffix(1);
+    const std::optional<uint64_t> status = parse_u64(text);
+    output.resize(at);
+    return status ? std::optional<int>(static_cast<int>(*status)) : std::nullopt;
+}
+
 struct ConfigCloser {
     void operator()(XLU_Config* config) const { xlu_cfg_destroy(config); }
 };
@@ -64,15 +80,36 @@ uint64_t number(const XLU_Config* config, const char* key) {
 
 }  // namespace
 
-Status xl_create_paused(const std::string& cfg_path, const std::string& pool_name) {
-    int pipe_ends[2];
-    if (pipe2(pipe_ends, O_CLOEXEC) != 0) return errno_status("pipe for xl", errno);
+CreationGuard::CreationGuard(CreationGuard&& other) noexcept
+    : pid_(std::exchange(other.pid_, -1)), words_(std::exchange(other.words_, -1)) {}
+
+CreationGuard::~CreationGuard() {
+    if (pid_ < 0) return;
+    const ssize_t written = write(words_, "kept\n", 5);
+    (void)written;  // a guard that is gone destroys nothing
+    close(words_);
+    while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+    }
+}
+
+Result<CreationGuard> xl_create_paused(const std::string& cfg_path, const std::string& pool_name,
+                                       const std::string& domain_name) {
+    int output_ends[2], word_ends[2];
+    if (pipe2(output_ends, O_CLOEXEC) != 0) return errno_status("pipe for xl", errno);
+    if (pipe2(word_ends, O_CLOEXEC) != 0) {
+        const int error = errno;
+        close(output_ends[0]);
+        close(output_ends[1]);
+        return errno_status("pipe for xl", error);
+    }
 
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_adddup2(&actions, pipe_ends[1], STDOUT_FILENO);
-    posix_spawn_file_actions_adddup2(&actions, pipe_ends[1], STDERR_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, word_ends[0], STDIN_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, output_ends[1], STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, output_ends[1], STDERR_FILENO);
+    // With a reader of its own the shell and xl are not ended by SIGPIPE when we are killed.
+    posix_spawn_file_actions_adddup2(&actions, output_ends[0], STDERR_FILENO + 1);
 
     // ^C in the terminal is for us: an xl that dies half-way leaves a half-built domain. We finish the
     // creation, see the request and destroy the domain. What we ignore (SIGPIPE) is not xl's to ignore.
@@ -85,41 +122,49 @@ Status xl_create_paused(const std::string& cfg_path, const std::string& pool_nam
     posix_spawnattr_setpgroup(&attributes, 0);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF);
 
+    // The shell lives on when we are killed; then its input ends without a word, and nobody wants the domain.
+    // It gives our output pipe back before it waits. Only a domain that this xl has created is destroyed.
+    static constexpr char kScript[] =
+        "name=$1; shift; \"$@\" </dev/null 3<&-; status=$?; echo \"casmotion-status $status\"; exec "
+        ">/dev/null 2>&1; "
+        "read -r word || [ $status != 0 ] || xl destroy \"$name\"";
     // Assignments on the command line come after those of the file, and the last one wins.
-    std::vector<std::string> words = {
-        "xl", "create", "-p", "-q", "-e", cfg_path, "pool=\"" + pool_name + "\""};
+    std::vector<std::string> words = {"sh",        "-c", kScript,  "sh",
+                                      domain_name, "xl", "create", "-p",
+                                      "-q",        "-e", cfg_path, "pool=\"" + pool_name + "\""};
     std::vector<char*> arguments;
     arguments.reserve(words.size() + 1);
     for (std::string& word : words) arguments.push_back(word.data());
     arguments.push_back(nullptr);
 
     pid_t child = -1;
-    const int spawn_error = posix_spawnp(&child, "xl", &actions, &attributes, arguments.data(), environ);
+    const int spawn_error = posix_spawn(&child, "/bin/sh", &actions, &attributes, arguments.data(), environ);
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
-    close(pipe_ends[1]);
+    close(output_ends[1]);
+    close(word_ends[0]);
     if (spawn_error != 0) {
-        close(pipe_ends[0]);
-        return host_lacks("cannot run xl: " + error_text(spawn_error) + " (install xen-utils)");
+        close(output_ends[0]);
+        close(word_ends[1]);
+        return host_lacks("cannot run /bin/sh: " + error_text(spawn_error));
     }
+    CreationGuard guard(child, word_ends[1]);
 
     std::string output;
     char buffer[4096];
     for (;;) {
-        const ssize_t got = read(pipe_ends[0], buffer, sizeof(buffer));
+        const ssize_t got = read(output_ends[0], buffer, sizeof(buffer));
         if (got > 0) {
             output.append(buffer, static_cast<size_t>(got));
         } else if (got == 0 || errno != EINTR) {
             break;
         }
     }
-    close(pipe_ends[0]);
+    close(output_ends[0]);
 
-    int wait_status = 0;
-    while (waitpid(child, &wait_status, 0) < 0) {
-        if (errno != EINTR) return errno_status("waiting for xl", errno);
-    }
-    if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0) return {};
+    const std::optional<int> status = take_status(output);
+    if (status == 0) return guard;
+    if (status == kNotFound) return host_lacks("cannot run xl (install xen-utils)");
     const std::string words_of_xl = last_words(output);
     return usage_error("xl create failed for " + cfg_path + ": " +
                        (words_of_xl.empty() ? "no message from xl" : words_of_xl));

@@ -11,10 +11,27 @@
 
 namespace casmotion {
 
+/// Stands by a domain that was created and does not run yet: if this process is killed before the guard is
+/// gone, the domain is destroyed. A small process of its own, so that SIGKILL does not stop it. (A
+/// parent-death signal would reach xl only, and leave what it has built.)
+class CreationGuard {
+  public:
+    CreationGuard(int pid, int words) : pid_(pid), words_(words) {}
+    CreationGuard(CreationGuard&& other) noexcept;
+    CreationGuard& operator=(CreationGuard&&) = delete;
+    /// From here on the domain is the caller's responsibility.
+    ~CreationGuard();
+
+  private:
+    int pid_;    // of the guarding process, -1: moved away
+    int words_;  // its standard input
+};
+
 /// Runs `xl create -p -q -e CFG pool="POOL"` and waits for it: the domain exists afterwards, paused, and no
-/// xl process watches it. Usage error (2) with xl's own last words when it fails; host lacks (69) when there
-/// is no xl.
-Status xl_create_paused(const std::string& cfg_path, const std::string& pool_name);
+/// xl process watches it. `domain_name` is the one that CFG gives. Usage error (2) with xl's own last words
+/// when it fails; host lacks (69) when there is no xl.
+Result<CreationGuard> xl_create_paused(const std::string& cfg_path, const std::string& pool_name,
+                                       const std::string& domain_name);
 
 /// What an xl.cfg file says that we want to know before a domain exists.
 struct CfgFacts {

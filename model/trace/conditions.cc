@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "casmotion/taxonomy.h"
-#include "hidden_inputs.h"
+#include "casmotion/trace/hidden_inputs.h"
 
 namespace casmotion::trace {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "hidden_inputs.h"
+#include "casmotion/trace/hidden_inputs.h"
 
 #include <array>
 #include <cstring>

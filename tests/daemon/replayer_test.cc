@@ -179,7 +179,8 @@ INSTANTIATE_TEST_SUITE_P(Replayer, EveryInput,
 
 /// Index of the first record of `cls` behind the tenth record.
 size_t index_of(const std::vector<Record>& log, casm_class cls) {
-    const auto found = std::find_if(log.begin() + 10, log.end(), [cls](const Record& r) { return r.cls == cls; });
+    const auto found =
+        std::find_if(log.begin() + 10, log.end(), [cls](const Record& r) { return r.cls == cls; });
     return static_cast<size_t>(found - log.begin());
 }
 
@@ -273,7 +274,8 @@ TEST_F(ReplayerTest, EntryBeforeAPointIsExplained) {
     ASSERT_TRUE(outcome.ok());
     const DivergenceReport report = make_divergence_report(*reader_, outcome->status.divergence, {});
     EXPECT_EQ(report.cls, "apoint");
-    EXPECT_NE(to_text(report).find("entered Xen before it came to the point"), std::string::npos) << to_text(report);
+    EXPECT_NE(to_text(report).find("entered Xen before it came to the point"), std::string::npos)
+        << to_text(report);
     EXPECT_NE(to_text(report).find("#PF"), std::string::npos) << to_text(report);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The counter's self-test on a fake host: it says yes to an exact counter, and no, with the number that came out wrong,
-// to any other; its result is remembered for one boot; recordings obey it.
+// The counter's self-test on a fake host: it says yes to an exact counter, and no, with the number that came
+// out wrong, to any other; its result is remembered for one boot; recordings obey it.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -94,7 +94,8 @@ TEST_F(SelftestTest, EveryPieceCanSayNo) {
 TEST_F(SelftestTest, CountOfAPointIsCompared) {
     const BranchReadings readings = readings_of({.point_off_by = 1});
     ASSERT_EQ(readings.wrong.size(), 1u);
-    EXPECT_EQ(to_text(readings.wrong[0]), "'a point in the long loop' has 3,000,000 branches, 3,000,001 were counted");
+    EXPECT_EQ(to_text(readings.wrong[0]),
+              "'a point in the long loop' has 3,000,000 branches, 3,000,001 were counted");
 }
 
 TEST_F(SelftestTest, LogOfAnotherGuestIsNoResult) {
@@ -121,7 +122,8 @@ TEST_F(SelftestTest, CounterThatIsOffByOneIsNotExactAndRefused) {
     const CounterVerdict verdict = examined();
     EXPECT_EQ(verdict.health, CounterHealth::kNotExact);
     EXPECT_EQ(verdict.text,
-              "'branches between forced CPUIDs' has 40 branches, 41 were counted, and 1 more known numbers came out wrong");
+              "'branches between forced CPUIDs' has 40 branches, 41 were counted, and 1 more known numbers "
+              "came out wrong");
     const Result<bool> refused = decided();
     EXPECT_EQ(refused.status().category(), Category::kHostLacks);
     EXPECT_TRUE(contains(refused.status().message(), "41 were counted")) << refused.status().message();
@@ -186,7 +188,8 @@ TEST_F(SelftestTest, ResultIsRememberedForThisBootAndKey) {
     EXPECT_TRUE(memory_.recall(key));
     for (const auto& change : std::initializer_list<void (*)(CounterKey&)>{
              [](CounterKey& k) { k.boot_id += "x"; }, [](CounterKey& k) { k.xen_build_id = "other"; },
-             [](CounterKey& k) { k.tool_version = "9"; }, [](CounterKey& k) { k.counter = CASM_COUNTER_AMD; }}) {
+             [](CounterKey& k) { k.tool_version = "9"; },
+             [](CounterKey& k) { k.counter = CASM_COUNTER_AMD; }}) {
         CounterKey other = key;
         change(other);
         EXPECT_FALSE(memory_.recall(other));
@@ -245,7 +248,8 @@ TEST_F(SelftestTest, TestThatFailsIsNoVerdict) {
     toolstack_.create_status = {};
     toolstack_.trace_of_created = selftest_trace();
     toolstack_.trace_of_created.back().kind = CASM_END_CRASHED;
-    EXPECT_TRUE(contains(decided().status().message(), "did not run to its end")) << decided().status().message();
+    EXPECT_TRUE(contains(decided().status().message(), "did not run to its end"))
+        << decided().status().message();
     toolstack_.trace_of_created = selftest_trace();
     stop_.press();
     EXPECT_EQ(decided().status().category(), Category::kInconclusive);

@@ -4,9 +4,11 @@
 // a domain, a ring, a mapping or a half-written log behind.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 
+#include "casmotion/trace/hidden_inputs.h"
 #include "report/session_report.h"
 #include "session/doctor.h"
 #include "session/record_session.h"
@@ -229,13 +231,31 @@ TEST_F(SessionTest, WhatXenMeasuredIsToldAndKept) {
     EXPECT_EQ(lines[0],
               "record: effects waited for their point: 1,203 under 10 us, 2 under 100 ms, at most 12.346 ms");
     EXPECT_EQ(lines[1],
-              "record: points between entries: 9 canonical, 1 by state, 3.5 steps each (at most 12): 8 up to 4, 2 up to 16");
+              "record: points between entries: 9 canonical, 1 by state, 3.5 steps each (at most 12): 8 up to "
+              "4, 2 up to 16");
     EXPECT_EQ(report.summary.measurements.at("apoints_canonical"), 9u);
     EXPECT_EQ(report.summary.measurements.at("branches"), 999u);
     const Json json = to_json(report);
     EXPECT_EQ(json["xen"]["apoints"]["steps_max"], 12);
     EXPECT_EQ(json["xen"]["apoints"]["steps_count"][1], 8);
     EXPECT_EQ(json["xen"]["branches"], 999);
+}
+
+TEST_F(SessionTest, RandomNumbersOfTheProcessorAreWarnedOf) {
+    using trace::CpuidRow;
+    xen_.policy = trace::serialize_cpu_policy({CpuidRow{.leaf = 1, .subleaf = ~0u, .ecx = 1u << 30},
+                                               CpuidRow{.leaf = 7, .subleaf = 0, .ebx = 1u << 18}});
+    recorded();
+    EXPECT_TRUE(std::any_of(progress_.notices.begin(), progress_.notices.end(), [](const std::string& line) {
+        return contains(line, "cpuid=\"host,rdrand=0,rdseed=0\"");
+    }));
+}
+
+TEST_F(SessionTest, GuestThatSeesNoRandomNumbersIsRecordedInSilence) {
+    xen_.policy =
+        trace::serialize_cpu_policy({trace::CpuidRow{.leaf = 1, .subleaf = ~0u, .ecx = ~(1u << 30)}});
+    recorded();
+    for (const std::string& line : progress_.notices) EXPECT_FALSE(contains(line, "random")) << line;
 }
 
 TEST_F(SessionTest, HostsThatCannotRecordAreRefused) {
@@ -524,7 +544,9 @@ TEST_F(ReplaySessionTest, LogWithACounterNeedsOne) {
     EXPECT_TRUE(xen_.last_start.counter);
     EXPECT_EQ(xen_.last_start.margin_branches, 77u);
     for (const auto& [why, part] : std::initializer_list<std::pair<casm_counter_why, const char*>>{
-             {CASM_COUNTER_WATCHDOG, "NMI watchdog"}, {CASM_COUNTER_VPMU, "vpmu"}, {CASM_COUNTER_IN_USE, "profiler"}}) {
+             {CASM_COUNTER_WATCHDOG, "NMI watchdog"},
+             {CASM_COUNTER_VPMU, "vpmu"},
+             {CASM_COUNTER_IN_USE, "profiler"}}) {
         xen_.info.counter_why = why;
         expect_replay_refused(Category::kHostLacks, part);
     }

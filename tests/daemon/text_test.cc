@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 
@@ -116,28 +119,74 @@ class ScriptedXl : public testing::Test {
 
 TEST_F(ScriptedXl, IsAskedForAPausedDomainOfThePool) {
     install("printf '%s\\n' \"$@\" > " + (folder_ / "said"));
-    EXPECT_TRUE(xl_create_paused("/a dir/guest.cfg", "casmotion").ok());
+    EXPECT_TRUE(xl_create_paused("/a dir/guest.cfg", "casmotion", "guest").ok());
     EXPECT_EQ(read_file(folder_ / "said"), "create\n-p\n-q\n-e\n/a dir/guest.cfg\npool=\"casmotion\"\n");
 }
 
 TEST_F(ScriptedXl, FirstErrorIsPassedOn) {
     install("echo noise; echo 'xc: error: no memory' >&2; echo 'libxl: error: failed' >&2; exit 3");
-    const Status status = xl_create_paused("guest.cfg", "casmotion");
+    const Status status = xl_create_paused("guest.cfg", "casmotion", "guest").status();
     EXPECT_EQ(status.category(), Category::kUsage);
     EXPECT_NE(status.message().find("no memory"), std::string::npos) << status.message();
     install("kill -9 $$");
-    EXPECT_EQ(xl_create_paused("guest.cfg", "casmotion").category(), Category::kUsage);
+    EXPECT_EQ(xl_create_paused("guest.cfg", "casmotion", "guest").status().category(), Category::kUsage);
 }
 
 TEST_F(ScriptedXl, MissingXlIsTheHostsFault) {
     setenv("PATH", (folder_ / "").c_str(), 1);
-    EXPECT_EQ(xl_create_paused("guest.cfg", "casmotion").category(), Category::kHostLacks);
+    EXPECT_EQ(xl_create_paused("guest.cfg", "casmotion", "guest").status().category(), Category::kHostLacks);
 }
 
 TEST_F(ScriptedXl, InterruptFromTheTerminalDoesNotReachIt) {
     // The terminal sends ^C to the foreground process group; xl must not be in ours.
-    install("read -r pid name state parent group rest < /proc/$$/stat; test $group = $$");
-    EXPECT_TRUE(xl_create_paused("guest.cfg", "casmotion").ok());
+    install("read -r pid name state parent group rest < /proc/$$/stat; test $group != " +
+            std::to_string(getpgrp()));
+    EXPECT_TRUE(xl_create_paused("guest.cfg", "casmotion", "guest").ok());
+}
+
+/// A process that creates a domain and is killed: `when` says how far it came.
+class KilledCreator : public ScriptedXl {
+  protected:
+    /// What the scripted xl was told to destroy, "" if nothing, after the creator was killed once `file` was
+    /// there.
+    std::string destroyed_after_kill(const std::string& file) {
+        const pid_t child = fork();
+        if (child == 0) {
+            const auto guard = xl_create_paused("guest.cfg", "casmotion", "the guest");
+            write_file(folder_ / "returned", "");
+            for (;;) pause();
+        }
+        for (int i = 0; i < 1000 && !std::filesystem::exists(folder_ / file); ++i) usleep(10'000);
+        EXPECT_TRUE(std::filesystem::exists(folder_ / file));
+        kill(child, SIGKILL);
+        waitpid(child, nullptr, 0);
+        for (int i = 0; i < 1000 && !std::filesystem::exists(folder_ / "destroyed"); ++i) usleep(10'000);
+        return std::filesystem::exists(folder_ / "destroyed") ? read_file(folder_ / "destroyed") : "";
+    }
+
+    void install_slow(const std::string& end) {
+        const std::string where = folder_ / "";
+        install("if [ $1 = destroy ]; then echo \"$2\" > " + where + "d; mv " + where + "d " + where +
+                "destroyed; else : > " + where + "started; sleep 0.3; : > " + where + "built; " + end +
+                "; fi");
+    }
+};
+
+TEST_F(KilledCreator, DomainThatIsBeingBuiltIsDestroyedOnceItIsThere) {
+    install_slow("exit 0");
+    EXPECT_EQ(destroyed_after_kill("started"), "the guest\n");
+    EXPECT_TRUE(std::filesystem::exists(folder_ / "built"));
+}
+
+TEST_F(KilledCreator, DomainThatWaitsToRunIsDestroyed) {
+    install_slow("exit 0");
+    EXPECT_EQ(destroyed_after_kill("returned"), "the guest\n");
+}
+
+TEST_F(ScriptedXl, DomainThatWasHandedOverIsLeftAlone) {
+    install("if [ $1 = destroy ]; then : > " + (folder_ / "destroyed") + "; fi");
+    { EXPECT_TRUE(xl_create_paused("guest.cfg", "casmotion", "guest").ok()); }
+    EXPECT_FALSE(std::filesystem::exists(folder_ / "destroyed"));  // the guard's end was waited for
 }
 
 TEST(LogInfo, CountsAreThoseOfTheLog) {

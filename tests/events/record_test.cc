@@ -229,9 +229,10 @@ TEST(RecordText, PrintsOneLine) {
     apoint.blob[0] = 0x0e;
     apoint.blob[8] = 7;
     apoint.blob[17] = 0x10;
-    EXPECT_EQ(to_text(apoint, {5}, {9}),
-              "       5 @9        apoint  kind=canonical branches=1200 rip=0xffffffff81000010 hash=0xabc from=0xe "
-              "rcx=0x7 rsp=0x1000");
+    EXPECT_EQ(
+        to_text(apoint, {5}, {9}),
+        "       5 @9        apoint  kind=canonical branches=1200 rip=0xffffffff81000010 hash=0xabc from=0xe "
+        "rcx=0x7 rsp=0x1000");
     Record end{.cls = CASM_CLS_END,
                .kind = CASM_END_SHUTDOWN,
                .w = {9, 0xff, 0},

@@ -16,7 +16,8 @@ namespace casmotion {
 
 // What the blob of an APOINT says: guest addresses and register values at the point.
 struct ApointState {
-    std::uint64_t from = 0;  // address of the conditional branch that retired last; 0: the point is named by state
+    std::uint64_t from =
+        0;  // address of the conditional branch that retired last; 0: the point is named by state
     std::uint64_t rcx = 0;
     std::uint64_t rsp = 0;
 

@@ -170,7 +170,7 @@ OpResult FakeXen::kick(DomId id) {
 }
 
 OpResult FakeXen::cpu_policy(DomId, std::string& out) {
-    out = "policy";
+    out = policy;
     return {};
 }
 

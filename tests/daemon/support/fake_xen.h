@@ -87,6 +87,7 @@ class FakeXen final : public Hypervisor {
     HostInfo info;
     int host_info_error = 0, attach_error = 0, start_error = 0, set_cpupool_error = 0;
     bool map_fails = false;
+    std::string policy = "policy";             ///< what cpu_policy() answers
     size_t records_per_wait = 1000;            ///< how far the vCPU runs while the daemon waits
     std::function<void(FakeDomain&)> on_wait;  ///< called before the vCPU runs
     std::function<void()> on_wait_host;        ///< called once per wait, also without domains

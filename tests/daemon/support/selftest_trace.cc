@@ -36,7 +36,8 @@ class Builder {
             hypercall(5);
             run(piece);
             const auto off = options_.off_by.find(piece.symbol);
-            branches_ += piece.branches + (off == options_.off_by.end() ? 0 : static_cast<uint64_t>(off->second));
+            branches_ +=
+                piece.branches + (off == options_.off_by.end() ? 0 : static_cast<uint64_t>(off->second));
             measure();
         }
         put({.cls = CASM_CLS_DIGEST, .kind = CASM_DIGEST_END, .w = {ordinal_, 4096, 2}});
