@@ -341,18 +341,18 @@ void RecordModel::exit_steps(const State& state, Out& out) const {
     switch (static_cast<Vcpu>(state.vcpu)) {
         case kExit:
             if (state.paused || state.blocked) return;
-            if (!state.sync) {
-                if (bug_ == RecordBug::kApplyAtUncountedExit && state.pending && state.mode == kRecording)
-                    step(kStepSkip, [](State& s) { s.vcpu = kDrain; });
-                else
-                    step(kStepSkip, [](State& s) { s.vcpu = kRun; });
-            } else if (state.mode == kEnded) {
+            if (state.mode == kEnded) {
                 step(kStepUnlogged, [](State& s) {
                     for (unsigned p = 0; p < kPorts; ++p)
                         s.owed[p] = static_cast<std::uint8_t>(s.owed[p] - (s.pending >> p & 1));
                     s.pending = s.sync = 0;
                     s.vcpu = kRun;
                 });
+            } else if (!state.sync) {
+                if (bug_ == RecordBug::kApplyAtUncountedExit && state.pending && state.mode == kRecording)
+                    step(kStepSkip, [](State& s) { s.vcpu = kDrain; });
+                else
+                    step(kStepSkip, [](State& s) { s.vcpu = kRun; });
             } else if (again && state.pending && !state.taken) {
                 step(kStepTake, [](State& s) {
                     s.taken = s.pending;
