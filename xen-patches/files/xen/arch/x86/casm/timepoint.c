@@ -14,18 +14,24 @@
 
 /* --- Trap flag and breakpoint --- */
 
+/*
+ * SYSRET with TF traps before the first instruction, and it cannot set RF. IRET can; SYSRET leaves these two registers so.
+ * Before an observation too: what the guest will see is what is compared.
+ */
+static void leave_by_iret(struct cpu_user_regs *regs)
+{
+    if ( !(regs->entry_vector & TRAP_syscall) )
+        return;
+    regs->entry_vector &= ~TRAP_syscall;
+    regs->rcx = regs->rip;
+    regs->r11 = (regs->rflags & ~(uint64_t)(X86_EFLAGS_IOPL | X86_EFLAGS_VM | X86_EFLAGS_RF)) | X86_EFLAGS_IF;
+}
+
 static void step_on(struct casm_timepoint *tp, struct cpu_user_regs *regs, bool takes_tf)
 {
     tp->guest_tf = regs->rflags & X86_EFLAGS_TF;
     tp->takes_tf = takes_tf;
     tp->stepping = true;
-    if ( regs->entry_vector & TRAP_syscall )
-    {
-        /* SYSRET with TF traps before the first instruction. IRET does not, and SYSRET leaves these two registers so. */
-        regs->entry_vector &= ~TRAP_syscall;
-        regs->rcx = regs->rip;
-        regs->r11 = (regs->rflags & ~(uint64_t)(X86_EFLAGS_IOPL | X86_EFLAGS_VM | X86_EFLAGS_RF)) | X86_EFLAGS_IF;
-    }
     regs->rflags |= X86_EFLAGS_TF;
 }
 
@@ -129,9 +135,10 @@ void casm_switch_to(struct vcpu *v)
 
 /* --- Observations and actions --- */
 
-static void observe(const struct casm_domain *c, const struct cpu_user_regs *regs, struct casm_tm_obs *obs)
+static void observe(const struct casm_domain *c, struct cpu_user_regs *regs, struct casm_tm_obs *obs)
 {
     obs->branches = casm_counter_read(&c->tp.counter) - c->tp.entry_count;
+    leave_by_iret(regs);
     obs->rip = regs->rip;
     obs->rcx = regs->rcx;
     obs->rsp = regs->rsp;
@@ -390,6 +397,7 @@ static bool match_begin(struct casm_domain *c)
         return false;
     }
     tp->active = true;
+    tp->passed = false;
     tp->reason = CASM_TM_BEGIN;
 
     return true;
@@ -458,6 +466,21 @@ static unsigned int replay_exit(struct casm_domain *c, struct cpu_user_regs *reg
 
     step_off(tp, regs, tp->reason == CASM_TM_STEP);
     observe(c, regs, &obs);
+    if ( tp->reason == CASM_TM_BEGIN && tp->match.target.kind == CASM_APOINT_BY_STATE &&
+         regs->rip == tp->match.target.rip )
+    {
+        /*
+         * The recording went on by one instruction at least. This boundary may have the same registers and other memory:
+         * pass it, and let the first one behind it be the first candidate.
+         */
+        act = (struct casm_tm_act){ .what = CASM_TM_BREAK, .value = regs->rip, .flags = CASM_TM_FLAG_RF };
+        arm(tp, regs, &act);
+        tp->passed = true;
+        return CASM_EXIT_SKIP;
+    }
+    if ( tp->passed && obs.reason == CASM_TM_BREAKPOINT )
+        obs.reason = CASM_TM_INTERRUPT; /* the machine has not asked for it */
+    tp->passed = false;
     act = casm_match_next(&tp->match, &obs);
     if ( obs.reason == CASM_TM_STEP )
         tp->stats.steps++;

@@ -34,6 +34,7 @@ struct casm_timepoint {
     bool takes_tf;         /* the stepped instruction loads TF: what it leaves there is the guest's */
     bool fetched;          /* insn is that of the present RIP */
     bool flat;             /* ... and RIP is a linear address */
+    bool passed;           /* replay: a breakpoint at the target's RIP was set before the machine asked for one */
     uint8_t reason;        /* enum casm_tm_reason of the coming exit */
     int8_t slot;           /* breakpoint register in use, -1: none */
     uint64_t address;      /* ... its address */
