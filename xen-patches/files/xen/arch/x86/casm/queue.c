@@ -20,6 +20,7 @@ bool casm_queue_event(struct domain *d, const struct evtchn *chn)
     struct casm_domain *c = d->arch.casm;
     struct vcpu *v = d->vcpu[0];
     unsigned long flags;
+    bool first = false;
 
     if ( c->injecting && current == v )
         return false;
@@ -31,13 +32,16 @@ bool casm_queue_event(struct domain *d, const struct evtchn *chn)
     spin_lock_irqsave(&c->lock, flags);
     if ( !__test_and_set_bit(chn->port, c->pending) )
     {
-        if ( !c->npending++ )
+        first = !c->npending++;
+        if ( first )
             c->pending_since = NOW();
         c->events_queued++;
     }
     spin_unlock_irqrestore(&c->lock, flags);
 
-    casm_tp_signal(d->arch.casm);
+    /* Not for each: a busy source would put its first signal off for ever. */
+    if ( first )
+        casm_tp_signal(c);
 
     /* It will find the queue at the exit of the hypercall in which it blocked. */
     vcpu_unblock(v);
@@ -120,6 +124,8 @@ void casm_drain(struct casm_domain *c)
         return;
 
     n = take_ports(c, ports);
+    if ( read_atomic(&c->npending) )
+        casm_tp_signal(c); /* the rest waits anew */
     casm_bridges_down(c);
     /*
      * The guest may have decided against a notification because of a consumer index that only now moved: look for data

@@ -284,7 +284,8 @@ static unsigned int record_point(struct casm_domain *c, struct cpu_user_regs *re
     casm_publish(c, false);
     c->trip_start = c->log.pos;
 
-    return CASM_EXIT_DELIVER;
+    /* Dense: on to the next point at once, if the guest stays here. */
+    return tp->dense_every && !upcall_due(current) ? CASM_EXIT_AGAIN : CASM_EXIT_DELIVER;
 }
 
 static unsigned int record_exit(struct casm_domain *c, struct cpu_user_regs *regs)

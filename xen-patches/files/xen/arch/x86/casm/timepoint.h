@@ -66,7 +66,7 @@ void casm_tp_entry(struct casm_domain *c);
 unsigned int casm_tp_exit(struct casm_domain *c);
 /* The exit of a counted entry, effects applied, before the upcall test. CASM_EXIT_*. */
 unsigned int casm_tp_leave(struct casm_domain *c);
-/* A signal was queued; not under the queue's lock. */
+/* A signal begins to wait; not under the queue's lock. */
 void casm_tp_signal(struct casm_domain *c);
 
 #endif /* CASM_TIMEPOINT_H */
