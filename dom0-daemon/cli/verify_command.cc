@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <cstdio>
 #include <optional>
 #include <string>
 
 #include "casmotion/log_reader.h"
+#include "casmotion/model_checks.h"
 #include "casmotion/trace/trace_check.h"
 #include "cli/command.h"
 #include "cli/replay_runner.h"
@@ -16,7 +18,8 @@ namespace {
 class VerifyCommand final : public Command {
   public:
     explicit VerifyCommand(CLI::App& app) {
-        app.add_option("log", log_, "the log to check")->required()->type_name("LOG");
+        app.add_option("log", log_, "the log to check")->type_name("LOG");
+        app.add_flag("--model", model_, "check the model instead: theorem, need of each condition, event classes, protocol");
         app.add_flag("--replay", replay_, "replay it too, and compare every state with the recording");
         options_.declare(app);
         app.add_option("--report", page_, "write a page for people, in HTML")->type_name("FILE.html");
@@ -26,6 +29,7 @@ class VerifyCommand final : public Command {
             "  casmotion verify boot.log                        the conditions C1 to C6; needs no Xen\n"
             "  casmotion verify boot.log --replay --json\n"
             "  casmotion verify boot.log --report boot.html\n"
+            "  casmotion verify --model                         the proofs that the solver checks\n"
             "\n"
             "Exit codes: 0 everything holds, 1 a condition is refuted or the replay differs, 2 usage, 65 the "
             "log is damaged or has no end,\n"
@@ -33,6 +37,10 @@ class VerifyCommand final : public Command {
     }
 
     Status run(const GlobalOptions& global) override {
+        if (model_ && (!log_.empty() || replay_ || !page_.empty()))
+            return {Category::kUsage, "--model checks no log: give it alone, or with --json"};
+        if (model_) return check_model();
+        if (log_.empty()) return {Category::kUsage, "LOG is required, or --model"};
         CASM_ASSIGN(const std::unique_ptr<LogReader> reader, LogReader::open(log_));
         TraceReport report = check_trace(*reader);
         if (!json_) CASM_TRY(write_stdout(to_text(report.log)));
@@ -72,7 +80,37 @@ class VerifyCommand final : public Command {
     }
 
   private:
+    Status check_model() const {
+        Status printed;
+        const auto print = [&](const ModelCheck& check) {
+            if (json_ || !printed.ok()) return;
+            char text[64];
+            std::snprintf(text, sizeof(text), "%-12s %7.2f s  ", std::string(name_of(check.result)).c_str(),
+                          static_cast<double>(check.time_ns) * 1e-9);
+            std::string line = text + check.name + ": " + check.meaning + "\n";
+            if (check.result != ModelResult::kProved) line += check.detail + (check.detail.empty() ? "" : "\n");
+            printed = write_stdout(line);
+        };
+        CASM_ASSIGN(const std::vector<ModelCheck> checks, run_model_checks({}, print));
+        CASM_TRY(printed);
+        const Status verdict = verdict_of(checks);
+        if (!json_) return verdict;
+        Json out;
+        out["verdict"] = std::string(name_of(verdict.category()));
+        for (const ModelCheck& check : checks)
+            out["checks"].push_back({{"group", check.group},
+                                     {"name", check.name},
+                                     {"meaning", check.meaning},
+                                     {"result", std::string(name_of(check.result))},
+                                     {"time_ns", check.time_ns},
+                                     {"solver_steps", check.solver_steps},
+                                     {"detail", check.detail}});
+        CASM_TRY(write_stdout(json_text(out)));
+        return verdict;
+    }
+
     std::string log_, page_;
+    bool model_ = false;
     ReplayOptions options_;
     bool replay_ = false;
     bool json_ = false;

@@ -97,6 +97,7 @@ class Cli(unittest.TestCase):
             (["info"], "required"),
             (["events"], "required"),
             (["verify"], "required"),
+            (["verify", "x.log", "--model"], "--model"),
             (["setup", "--cpu", "first"], "--cpu"),
             (["doctor", "now"], "now"),
         ]:
