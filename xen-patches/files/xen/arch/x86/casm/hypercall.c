@@ -276,6 +276,8 @@ bool casm_wrap_enter(unsigned int nr, unsigned long arg0, unsigned long arg1, un
     struct casm_domain *c = current->arch.casm;
     bool replay = c->mode == CASM_MODE_REPLAY;
 
+    casm_hide_step(guest_cpu_user_regs());
+
     switch ( classify(nr, arg0) )
     {
     case EXECUTE:

@@ -547,6 +547,20 @@ unsigned int casm_tp_leave(struct casm_domain *c)
     return replay_exit(c, regs);
 }
 
+/*
+ * A fault of the guest is about to be looked at, and perhaps emulated, or its hypercall executed, which may load flags: with
+ * the guest's own flags.
+ */
+void casm_hide_step(struct cpu_user_regs *regs)
+{
+    struct casm_timepoint *tp = &current->arch.casm->tp;
+
+    /* SYSCALL saved the flags in R11 too, and RIP in RCX. SYSENTER, whose frame is marked like SYSCALL's, did not. */
+    if ( tp->stepping && !tp->guest_tf && (regs->entry_vector & TRAP_syscall) && regs->rcx == regs->rip )
+        regs->r11 &= ~(uint64_t)X86_EFLAGS_TF;
+    step_off(tp, regs, false);
+}
+
 void casm_tp_entry(struct casm_domain *c)
 {
     struct casm_timepoint *tp = &c->tp;
@@ -554,21 +568,13 @@ void casm_tp_entry(struct casm_domain *c)
 
     if ( unlikely(tp->active) )
     {
-        bool r11 = tp->stepping && !tp->guest_tf && (regs->entry_vector & TRAP_syscall);
-
+        casm_hide_step(regs);
         disarm(tp, regs);
-        if ( r11 )
-            regs->r11 &= ~(uint64_t)X86_EFLAGS_TF; /* SYSCALL saved the flags there */
         tp->active = false;
     }
     tp->entry_count = casm_counter_read(&tp->counter);
 }
 
-/* A fault of the guest is about to be looked at, and perhaps emulated: with the guest's own flags. */
-void casm_hide_step(struct cpu_user_regs *regs)
-{
-    step_off(&current->arch.casm->tp, regs, false);
-}
 
 /*
  * #DB in guest mode: takes what is ours out of *@dr6. True if nothing is left for the guest. Instruction breakpoints are
@@ -577,7 +583,13 @@ void casm_hide_step(struct cpu_user_regs *regs)
 bool casm_debug_trap(struct cpu_user_regs *regs, unsigned long *dr6)
 {
     struct casm_timepoint *tp = &current->arch.casm->tp;
+    unsigned int slot;
     bool ours = false;
+
+    /* The processor may report matches of breakpoints that are off, and what those registers hold differs from run to run. */
+    for ( slot = 0; slot < 4; slot++ )
+        if ( (int)slot != tp->slot && !(current->arch.dr7 & enable_bits(slot)) )
+            *dr6 &= ~(1ul << slot);
 
     if ( tp->slot >= 0 && (*dr6 & (1u << tp->slot)) )
     {
