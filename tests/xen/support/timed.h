@@ -172,7 +172,7 @@ class Timed : public testing::Test {
     }
     void at(std::uint64_t rip, std::uint64_t branches) {
         shim.regs.rip = rip;
-        shim.branches = branches;
+        shim.regs.rbx = shim.branches = branches;  // no two rounds are alike
         shim.regs.rflags &= ~std::uint64_t{X86_EFLAGS_RF};
     }
     // The trap after a stepped instruction that led there.
@@ -225,9 +225,12 @@ class Timed : public testing::Test {
         return parse_timed(RingEnd(c.log).consume());
     }
 
-    std::uint64_t hash_at(std::uint64_t running, std::uint64_t rip) {
+    // The running hash after a point at `rip`, with the registers of now, or those after so many branches.
+    std::uint64_t hash_at(std::uint64_t running, std::uint64_t rip) { return hash_at(running, rip, shim.regs.rbx); }
+    std::uint64_t hash_at(std::uint64_t running, std::uint64_t rip, std::uint64_t branches) {
         cpu_user_regs regs = shim.regs;
         regs.rip = rip;
+        regs.rbx = branches;
         regs.rflags &= ~std::uint64_t{X86_EFLAGS_TF};
         return casm_regs_hash(running, &regs, &world.cpu());
     }

@@ -377,11 +377,17 @@ static bool match_begin(struct casm_domain *c)
 
     if ( !casm_peek(c, &next) || next.cls != CASM_CLS_APOINT )
         return false;
-    if ( next.check != sizeof(ap.state) ||
-         !casm_peek_payload(c, ap.w, sizeof(ap.w), 8) ||
-         !casm_peek_payload(c, ap.state, sizeof(ap.state), 8 + sizeof(ap.w)) )
+    if ( next.check != sizeof(ap.state) )
     {
         casm_diverge(c, &next, NULL, NULL, NULL, 0);
+        return false;
+    }
+    if ( !casm_peek_payload(c, ap.w, sizeof(ap.w), 8) ||
+         !casm_peek_payload(c, ap.state, sizeof(ap.state), 8 + sizeof(ap.w)) )
+    {
+        /* casm_room() lets us get here only at the feed's end: the log was cut. */
+        c->end_reason = CASM_END_NONE;
+        casm_stop_vcpu(c, CASM_MODE_ENDED);
         return false;
     }
     point.kind = next.kind;
@@ -460,15 +466,18 @@ static unsigned int replay_exit(struct casm_domain *c, struct cpu_user_regs *reg
     struct casm_tm_obs obs;
     struct casm_tm_act act;
 
-    if ( !tp->active && !match_begin(c) )
-        return c->mode == CASM_MODE_REPLAY ? CASM_EXIT_SKIP : CASM_EXIT_AGAIN;
+    /* First: points alone can empty the feed, and the guest must not run on before it is known if the next record is one. */
     if ( !casm_room(c) )
         return CASM_EXIT_AGAIN;
+    if ( !tp->active && !match_begin(c) )
+        return c->mode == CASM_MODE_REPLAY ? CASM_EXIT_SKIP : CASM_EXIT_AGAIN;
 
     step_off(tp, regs, tp->reason == CASM_TM_STEP);
     observe(c, regs, &obs);
-    if ( tp->reason == CASM_TM_BEGIN && tp->match.target.kind == CASM_APOINT_BY_STATE &&
-         regs->rip == tp->match.target.rip )
+    if ( (tp->reason == CASM_TM_BEGIN && tp->match.target.kind == CASM_APOINT_BY_STATE &&
+          regs->rip == tp->match.target.rip) ||
+         (tp->passed && tp->reason == CASM_TM_INTERRUPT && regs->rip == tp->match.target.rip &&
+          (regs->rflags & X86_EFLAGS_RF)) ) /* interrupted before the instruction there has run */
     {
         /*
          * The recording went on by one instruction at least. This boundary may have the same registers and other memory:
