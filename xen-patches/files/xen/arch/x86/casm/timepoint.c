@@ -27,6 +27,15 @@ static void leave_by_iret(struct cpu_user_regs *regs)
     regs->r11 = (regs->rflags & ~(uint64_t)(X86_EFLAGS_IOPL | X86_EFLAGS_VM | X86_EFLAGS_RF)) | X86_EFLAGS_IF;
 }
 
+/*
+ * A guest that leaves by SYSRET with a TF of its own traps before its next instruction, and would not by IRET: an entry
+ * follows, so there is nothing to look for here.
+ */
+static bool traps_at_once(const struct casm_timepoint *tp, const struct cpu_user_regs *regs)
+{
+    return !tp->stepping && (regs->entry_vector & TRAP_syscall) && (regs->rflags & X86_EFLAGS_TF);
+}
+
 static void step_on(struct casm_timepoint *tp, struct cpu_user_regs *regs, bool takes_tf)
 {
     tp->guest_tf = regs->rflags & X86_EFLAGS_TF;
@@ -297,7 +306,7 @@ static unsigned int record_exit(struct casm_domain *c, struct cpu_user_regs *reg
     if ( !tp->active && !(tp->due && read_atomic(&c->npending)) && !c->stop && !dense_here(tp, regs) )
         return CASM_EXIT_SKIP;
     /* Before the first entry there is no ordinal to count from. */
-    if ( !c->ordinal )
+    if ( !c->ordinal || traps_at_once(tp, regs) )
         return CASM_EXIT_SKIP;
     if ( !casm_room(c) )
         return CASM_EXIT_AGAIN;
@@ -469,6 +478,8 @@ static unsigned int replay_exit(struct casm_domain *c, struct cpu_user_regs *reg
     /* First: points alone can empty the feed, and the guest must not run on before it is known if the next record is one. */
     if ( !casm_room(c) )
         return CASM_EXIT_AGAIN;
+    if ( traps_at_once(tp, regs) )
+        return CASM_EXIT_SKIP;
     if ( !tp->active && !match_begin(c) )
         return c->mode == CASM_MODE_REPLAY ? CASM_EXIT_SKIP : CASM_EXIT_AGAIN;
 
