@@ -124,14 +124,21 @@ void casm_counter_release(void)
     release_pmu_ownership(CASM_PMU_OWNER);
 }
 
-/* The register's content, sign-extended: negative while an overflow is to come. */
-static int64_t register_value(void)
+#ifndef rdpmc_0 /* the unit test has a processor of its own */
+static inline uint64_t rdpmc_0(void)
 {
     uint32_t low, high;
 
     asm volatile ( "rdpmc" : "=a" (low), "=d" (high) : "c" (0) );
 
-    return (int64_t)((low | ((uint64_t)high << 32)) << hw.shift) >> hw.shift;
+    return low | ((uint64_t)high << 32);
+}
+#endif
+
+/* The register's content, sign-extended: negative while an overflow is to come. */
+static int64_t register_value(void)
+{
+    return (int64_t)(rdpmc_0() << hw.shift) >> hw.shift;
 }
 
 static void program(struct casm_counter_state *s, uint64_t count)
