@@ -95,10 +95,10 @@ class RecordCommand final : public Command {
         if (!request_.counter && request_.dense_every != 0)
             return host_lacks("--dense needs a branch counter: " + counter_reason_text(info));
         CASM_ASSIGN(const RecordReport report, record(session, request_));
-        session.progress.notice(to_text(report));
         if (report.outcome.status_known)
             for (const std::string& line : measured_lines("record", report.outcome.status))
                 session.progress.notice(line);
+        session.progress.notice(to_text(report));
         if (json_) CASM_TRY(write_stdout(json_text(to_json(report))));
         return verdict_of(report);
     }

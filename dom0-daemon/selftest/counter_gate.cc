@@ -2,6 +2,7 @@
 #include "selftest/counter_gate.h"
 
 #include <string>
+#include <string_view>
 
 #include "base/failures.h"
 #include "session/host_check.h"
@@ -11,6 +12,9 @@ namespace {
 
 constexpr const char* kWithout =
     "; --no-counter records without it: events then wait until the guest enters Xen";
+
+constexpr std::string_view kEarlier =
+    " (in an earlier test since the host booted; the last one found nothing)";
 
 void say_what_it_means(const SessionHost& host, const std::string& why) {
     host.progress.notice("record: no branch counter is used (" + why +
@@ -45,6 +49,11 @@ Result<CounterVerdict> examine_counter(const SessionHost& host, const HostInfo& 
             "record: the branch counter was not tested since the host booted; testing it, which takes some "
             "seconds");
     CASM_ASSIGN(verdict, run_counter_selftest(host));
+    // A counter that was wrong once is not exact, even if a later test does not meet what it was wrong at.
+    if (known && known->health == CounterHealth::kNotExact && verdict.health == CounterHealth::kUsable) {
+        verdict = *known;
+        if (!verdict.text.ends_with(kEarlier)) verdict.text += kEarlier;
+    }
     // Without a memory the next recording tests again, and nothing else is lost.
     memory.remember(key, verdict).ignore();
     return verdict;

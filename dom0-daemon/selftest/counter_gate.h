@@ -16,8 +16,8 @@ enum class WhenToTest {
 };
 
 /// What is known of the host's counter, after testing it where `when` says so and the pool is free. A fresh
-/// result is remembered. Fails as run_counter_selftest() does; a pool that is in use gives the remembered
-/// result, or kUntested.
+/// result is remembered; a counter that was found wrong once stays kNotExact until the host boots. Fails as
+/// run_counter_selftest() does; a pool that is in use gives the remembered result, or kUntested.
 Result<CounterVerdict> examine_counter(const SessionHost& host, const HostInfo& info,
                                        const CounterMemory& memory, WhenToTest when);
 

@@ -132,6 +132,20 @@ TEST_F(SelftestTest, CounterThatIsOffByOneIsNotExactAndRefused) {
     EXPECT_EQ(counter_finding(verdict).health, Health::kBad);
 }
 
+TEST_F(SelftestTest, CounterThatWasWrongOnceStaysRefused) {
+    toolstack_.trace_of_created = selftest_trace({.off_by = {{"taken", 1}}});
+    examined();
+    toolstack_.trace_of_created = selftest_trace();
+    for (int i = 0; i < 2; ++i) {
+        const CounterVerdict verdict = examined();
+        EXPECT_EQ(verdict.health, CounterHealth::kNotExact);
+        EXPECT_EQ(verdict.text,
+                  "'a loop of taken branches' has 1,000 branches, 1,001 were counted (in an earlier test since the "
+                  "host booted; the last one found nothing)");
+    }
+    EXPECT_EQ(decided().status().category(), Category::kHostLacks);
+}
+
 TEST_F(SelftestTest, ReplayThatCountsDifferentlyIsNotExact) {
     bool changed = false;
     xen_.on_wait = [&](FakeDomain& domain) {

@@ -39,8 +39,13 @@ usable)
     xl destroy probe 2>/dev/null
     ;;
 not-exact)
+    grep -q "branch counter: not exact: .* were counted" /tmp/setup.log || fail "setup did not find the fault"
     echo "$says" | grep -q "^bad .*not exact: .* were counted" || fail "doctor does not say not exact: $says"
     refused "not exact"
+    xl create -p -q /tmp/probe.cfg && casmotion record probe -o /tmp/refused >/tmp/refused.out 2>&1
+    [ $? = 69 ] || fail "a domain that exists was recorded with it: $(cat /tmp/refused.out)"
+    xl destroy probe
+    wait_gone probe 20
     casmotion record /tmp/probe.cfg -o /tmp/without --no-counter 2>/tmp/without.err || fail "$(cat /tmp/without.err)"
     casmotion replay /tmp/without >/dev/null || fail "the replay differs"
     ;;

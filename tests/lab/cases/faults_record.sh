@@ -175,6 +175,26 @@ xl destroy probe || wrong "a guest without a recorder cannot be destroyed"
 wait_gone probe 20
 replays "SIGKILL" 65 /tmp/kill.incomplete
 
+echo "== a recorder that is killed while xl builds"
+xl_runs() { ps | grep -v grep | grep -q "xl $1 "; } # what guards it has it on its command line too
+casmotion record /tmp/forever.cfg -o /tmp/early >/dev/null 2>&1 &
+recorder=$!
+tenths=200
+until xl_runs create || [ $tenths = 0 ]; do
+    tenths=$((tenths - 1))
+    usleep 20000
+done
+[ $tenths -gt 0 ] || wrong "xl was never seen at work"
+kill -KILL $recorder
+wait $recorder 2>/dev/null
+tenths=200
+until [ "$(xl list | wc -l)" = 2 ] && ! xl_runs create; do
+    tenths=$((tenths - 1))
+    [ $tenths -gt 0 ] || { wrong "a domain was left: $(xl list)"; break; }
+    usleep 100000
+done
+rm -rf /tmp/early.incomplete
+
 echo "== the smallest ring: slow, nothing lost"
 probe_config /tmp/long.cfg "rounds=800"
 begin /tmp/long.cfg /tmp/small --ring 64K
