@@ -17,9 +17,6 @@ namespace {
 
 constexpr const char* kKillers[] = {"integrity", "C1", "C2", "C3", "C4", "C5", "C6"};
 constexpr const char* kReplay = "replay";
-// Of each class and operation so many go into SURVIVORS: each costs a replay.
-constexpr unsigned kSurvivorsPerKind = 1;
-
 void write_survivor(const Mutant& mutant, const std::string& log, const std::string& folder, unsigned number) {
     std::string name = std::to_string(number) + "." + mutant.cls + "." + mutant.op + (mutant.same_states ? ".same-states" : "");
     for (char& c : name)
@@ -39,7 +36,9 @@ int run(const std::string& log, const std::string& survivors) {
         return mutants.status().exit_code();
     }
     std::map<std::string, std::map<std::string, unsigned>> table;  // class, killer: how many
-    std::map<std::string, unsigned> kinds;
+    // One of each class and operation, as each costs a replay: the last in the log. What goes into memory may be overwritten
+    // before anybody looks; behind the last there is the final digest.
+    std::map<std::string, const Mutant*> survivors_of_kind;
     std::map<std::string, unsigned> reasons;
     unsigned killed = 0, undecided = 0, wrong = 0, written = 0;
     for (const Mutant& mutant : *mutants) {
@@ -58,9 +57,11 @@ int run(const std::string& log, const std::string& survivors) {
         }
         ++table[mutant.cls][kReplay];
         ++reasons[mutant.cls + " " + mutant.op + ": " + (killer.empty() ? mutant.only_replay : killer)];
-        if (!survivors.empty() && mutant.cls != "manifest" && kinds[mutant.cls + mutant.op]++ < kSurvivorsPerKind)
-            write_survivor(mutant, log, survivors, written++);
+        const Mutant*& last = survivors_of_kind[mutant.cls + mutant.op + (mutant.same_states ? " same" : "")];
+        if (mutant.cls != "manifest" && (last == nullptr || last->record <= mutant.record)) last = &mutant;
     }
+    for (const auto& [kind, mutant] : survivors_of_kind)
+        if (!survivors.empty() && mutant != nullptr) write_survivor(*mutant, log, survivors, written++);
     std::printf("%-10s", "");
     for (const char* killer : kKillers) std::printf(" %9s", killer);
     std::printf(" %14s\n", "needs --replay");
