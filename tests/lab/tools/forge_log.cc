@@ -3,7 +3,10 @@
 // casm-forge-log: logs for tests that no recording makes. Every checksum is right, so that what is wrong is the meaning.
 //   casm-forge-log memory MIB LOG OUT    a log of the same guest with another memory size
 //   casm-forge-log version N LOG OUT     a log of another format version
+//   casm-forge-log apoint FIELD+N LOG OUT  the log with the middle one of its canonical apoints changed: FIELD is branches, rip,
+//                                        hash, from, rcx or rsp; N may be negative. Prints the number of the record
 //   casm-forge-log cuts LOG              where to cut 'events': at each end of a chunk, and in the middle of each
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -11,6 +14,7 @@
 #include <regex>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "casmotion/log_reader.h"
 #include "crc32c.h"
@@ -36,6 +40,39 @@ Status forge_memory(std::uint64_t mib, LogReader& reader, const std::string& out
         records.push_back(record);
     }
     for (const auto& [name, content] : raw_log(manifest_file(manifest), records)) write_file(out + "/" + name, content);
+    return {};
+}
+
+Status forge_apoint(const std::string& change, LogReader& reader, const std::string& out) {
+    static const std::vector<std::string> kFields = {"branches", "rip", "hash", "from", "rcx", "rsp"};
+    const std::size_t split = change.find_first_of("+-");
+    const auto field = std::find(kFields.begin(), kFields.end(), change.substr(0, split));
+    if (split == std::string::npos || field == kFields.end()) return Status{Category::kUsage, "which field, and by how much? " + change};
+    const auto delta = static_cast<std::uint64_t>(std::strtoll(change.c_str() + split, nullptr, 10));
+    std::vector<Record> records;
+    std::vector<std::size_t> points;
+    for (Record record;;) {
+        CASM_ASSIGN(const bool more, reader.next(record));
+        if (!more) break;
+        // Not at its smallest count: one less must still be a point of the same entry.
+        if (record.cls == CASM_CLS_APOINT && record.kind == CASM_APOINT_CANONICAL && record.w[0] > 2)
+            points.push_back(records.size());
+        records.push_back(record);
+    }
+    if (points.empty()) return Status{Category::kUsage, "the log has no canonical apoint"};
+    const std::size_t nth = points[points.size() / 2];
+    const auto at = static_cast<std::size_t>(field - kFields.begin());
+    if (at < 3) {
+        records[nth].w[at] += delta;
+    } else {
+        std::uint64_t value = 0;
+        std::memcpy(&value, records[nth].blob.data() + (at - 3) * 8, sizeof(value));
+        value += delta;
+        std::memcpy(records[nth].blob.data() + (at - 3) * 8, &value, sizeof(value));
+    }
+    std::cout << nth << '\n';
+    for (const auto& [name, content] : raw_log(manifest_file(reader.manifest()), records))
+        write_file(out + "/" + name, content);
     return {};
 }
 
@@ -68,6 +105,7 @@ Status run(std::span<char*> arguments) {
     const std::string out = arguments[4];
     std::filesystem::copy(log, out, std::filesystem::copy_options::recursive);
     if (what == "memory") return forge_memory(std::strtoull(arguments[2], nullptr, 10), *reader, out);
+    if (what == "apoint") return forge_apoint(arguments[2], *reader, out);
     forge_version(static_cast<std::uint32_t>(std::strtoul(arguments[2], nullptr, 10)), out);
     return {};
 }
@@ -77,8 +115,8 @@ Status run(std::span<char*> arguments) {
 
 int main(int argc, char** argv) {
     const std::string what = argc > 1 ? argv[1] : "";
-    if (!((what == "cuts" && argc == 3) || ((what == "memory" || what == "version") && argc == 5))) {
-        std::cerr << "usage: casm-forge-log memory MIB LOG OUT | version N LOG OUT | cuts LOG\n";
+    if (!((what == "cuts" && argc == 3) || ((what == "memory" || what == "version" || what == "apoint") && argc == 5))) {
+        std::cerr << "usage: casm-forge-log memory MIB LOG OUT | apoint FIELD+N LOG OUT | version N LOG OUT | cuts LOG\n";
         return 2;
     }
     const casmotion::Status status = casmotion::test::run({argv, static_cast<std::size_t>(argc)});
