@@ -10,7 +10,7 @@
 
 #include "casmotion/taxonomy.h"
 #include "casmotion/trace/trace_check.h"
-#include "hidden_inputs.h"
+#include "casmotion/trace/hidden_inputs.h"
 #include "support/log_files.h"
 #include "support/raw_log.h"
 #include "support/synthetic_log.h"

@@ -34,7 +34,13 @@ wait_printed() { # name pattern seconds
 }
 
 printed() { # name pattern
-    grep -q -- "$2" "$(guest_log "$1")" || fail "$1 never printed '$2'; its console ends: $(tail -n 3 "$(guest_log "$1")")"
+    # xenconsoled may write a little later than the domain is gone.
+    tenths=50
+    until grep -q -- "$2" "$(guest_log "$1")" || [ $tenths = 0 ]; do
+        tenths=$((tenths - 1))
+        usleep 100000
+    done
+    [ $tenths -gt 0 ] || fail "$1 never printed '$2'; its console ends: $(tail -n 3 "$(guest_log "$1")")"
 }
 
 # Types a line on a guest's console. "xl console" reads its input only from a terminal; its program can be told to. Typed

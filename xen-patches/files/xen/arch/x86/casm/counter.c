@@ -188,7 +188,8 @@ void casm_counter_save(struct casm_counter_state *s)
 
 uint64_t casm_counter_read(const struct casm_counter_state *s)
 {
-    return s->loaded ? s->base + register_value() : s->base;
+    /* While the vCPU is on another pCPU, dom0 gets the count of its last context switch. */
+    return s->loaded && this_cpu(loaded) == s ? s->base + register_value() : s->base;
 }
 
 void casm_counter_arm(struct casm_counter_state *s, uint64_t distance)
