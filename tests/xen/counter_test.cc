@@ -14,11 +14,10 @@
 #include <utility>
 
 extern "C" {
-#include "machine.h"
-
 #include <casm/casm_abi.h>
 
 #include "counter.h"
+#include "machine.h"
 }
 #include "support/seed.h"
 
@@ -95,7 +94,8 @@ TEST_P(Counter, InterruptsAfterTheDistanceAndCountsOn) {
 
 TEST_P(Counter, CanBeArmedForTheLongestAndTheShortestDistance) {
     casm_counter_load(&state);
-    for (const std::uint64_t distance : {std::uint64_t{1}, std::uint64_t{2}, std::uint64_t{CASM_COUNTER_ARM_MAX}}) {
+    for (const std::uint64_t distance :
+         {std::uint64_t{1}, std::uint64_t{2}, std::uint64_t{CASM_COUNTER_ARM_MAX}}) {
         const std::uint64_t count = casm_counter_read(&state);
         const unsigned interrupts = pmu.interrupts;
         casm_counter_arm(&state, distance);
@@ -227,7 +227,8 @@ unsigned kind() {
 }
 
 TEST(CounterKind, NewerIntelCoresHaveAnotherUnitMask) {
-    for (const auto& [model, event] : {std::pair{0x1a, 0x1c4}, {0x55, 0x1c4}, {0x6a, 0x11c4}, {0x8f, 0x11c4}}) {
+    for (const auto& [model, event] :
+         {std::pair{0x1a, 0x1c4}, {0x55, 0x1c4}, {0x6a, 0x11c4}, {0x8f, 0x11c4}}) {
         pmu_reset(X86_VENDOR_INTEL, 6);
         boot_cpu_data.x86_model = static_cast<unsigned>(model);
         ASSERT_EQ(kind(), unsigned{CASM_COUNTER_INTEL});
@@ -255,8 +256,8 @@ TEST(CounterKind, ProcessorsOfWhichWeKnowNoEventHaveNone) {
     pmu_reset(X86_VENDOR_INTEL, 6);
     boot_cpu_data.cpuid_level = 9;
     refused();
-    for (const std::uint32_t leaf : {0u, 1u | 4 << 8 | 48 << 16, 2u | 0 << 8 | 48 << 16, 2u | 2 << 8 | 39 << 16,
-                                     2u | 2 << 8 | 49 << 16}) {
+    for (const std::uint32_t leaf : {0u, 1u | 4 << 8 | 48 << 16, 2u | 0 << 8 | 48 << 16,
+                                     2u | 2 << 8 | 39 << 16, 2u | 2 << 8 | 49 << 16}) {
         pmu_reset(X86_VENDOR_INTEL, 6);
         pmu.cpuid_a = leaf;
         refused();
@@ -287,9 +288,10 @@ TEST(CounterKind, WhatAnotherUserHasIsRefused) {
 
 // Speculative lock maps make Zen count branches that did not retire.
 TEST(CounterKind, ZenHasItsLockMapSwitchedOff) {
-    for (const auto& [vendor, family, off] :
-         {std::tuple{X86_VENDOR_AMD, 0x17u, true}, {X86_VENDOR_AMD, 0x19u, true}, {X86_VENDOR_HYGON, 0x18u, true},
-          {X86_VENDOR_AMD, 0x15u, false}}) {
+    for (const auto& [vendor, family, off] : {std::tuple{X86_VENDOR_AMD, 0x17u, true},
+                                              {X86_VENDOR_AMD, 0x19u, true},
+                                              {X86_VENDOR_HYGON, 0x18u, true},
+                                              {X86_VENDOR_AMD, 0x15u, false}}) {
         pmu_reset(vendor, family);
         pmu.ls_cfg = 0x1234;
         kind();

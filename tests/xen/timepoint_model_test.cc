@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Time points from end to end: small random programs, recorded, and replayed under other surroundings: the same states.
+// Time points from end to end: small random programs, recorded, and replayed under other surroundings: the
+// same states.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -69,7 +70,8 @@ TEST(SmallGuests, LateInterruptsUpToTheMarginChangeNothing) {
     options.cpu_bound = true;
     options.instructions = 40000;
     options.instructions_per_signal = 6000;
-    for (const std::uint64_t skid : {std::uint64_t{0}, std::uint64_t{200}, std::uint64_t{CASM_MATCH_MARGIN_DEFAULT - 1}}) {
+    for (const std::uint64_t skid :
+         {std::uint64_t{0}, std::uint64_t{200}, std::uint64_t{CASM_MATCH_MARGIN_DEFAULT - 1}}) {
         options.skid = skid;
         for (unsigned i = 0; i < 25; ++i) {
             round_trip(base_seed() + i, options, totals);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Replay of A-points (casm/timepoint.c): found where the log says, refused where they are not, whatever the feed holds.
+// Replay of A-points (casm/timepoint.c): found where the log says, refused where they are not, whatever the
+// feed holds.
 #include <algorithm>
 
 #include "support/timed.h"
@@ -14,16 +15,24 @@ class ReplayPoints : public Timed {
 
     // The point after `branches` rounds of the loop. The running hash is that after the entry.
     Point canonical(std::uint64_t branches) {
-        return {CASM_APOINT_CANONICAL, branches, kBranch, kNop, shim.regs.rcx, shim.regs.rsp,
+        return {CASM_APOINT_CANONICAL,
+                branches,
+                kBranch,
+                kNop,
+                shim.regs.rcx,
+                shim.regs.rsp,
                 hash_at(entry_hash(), kNop, shim.branches + branches)};
     }
     Point by_state(std::uint64_t branches, std::uint64_t rip) {
-        return {CASM_APOINT_BY_STATE, branches, 0, rip, shim.regs.rcx, shim.regs.rsp,
+        return {CASM_APOINT_BY_STATE,
+                branches,
+                0,
+                rip,
+                shim.regs.rcx,
+                shim.regs.rsp,
                 hash_at(entry_hash(), rip, shim.branches + branches)};
     }
-    std::uint64_t entry_hash() {
-        return c.ordinal == 0 ? hash_at(c.hash, shim.regs.rip) : c.hash;
-    }
+    std::uint64_t entry_hash() { return c.ordinal == 0 ? hash_at(c.hash, shim.regs.rip) : c.hash; }
     void begin(const Point& point) {
         feed_entry();
         feed(record_of(point));
@@ -103,7 +112,8 @@ TEST_F(ReplayPoints, APointByStateIsFoundByABreakpointAtItsRip) {
     EXPECT_EQ(c.tp.stats.by_state, 1u);
 }
 
-// The recording went on by one instruction at least: at the boundary of the entry's exit the memory may be another.
+// The recording went on by one instruction at least: at the boundary of the entry's exit the memory may be
+// another.
 TEST_F(ReplayPoints, APointByStateIsNotTheBoundaryAtWhichTheSearchBegins) {
     begin(by_state(0, kNop));
     EXPECT_EQ(c.tp.stats.by_state, 0u);
@@ -150,20 +160,21 @@ TEST_P(WrongPoint, DivergesAtItsRecord) {
     EXPECT_EQ(c.divergence.actual_w[1], shim.regs.rip);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    ReplayPoints, WrongPoint,
-    testing::Values(Wrong{"BranchMore", [](Point& p) { p.branches++; }},
-                    Wrong{"BranchLess", [](Point& p) { p.branches--; }},
-                    Wrong{"Rip", [](Point& p) { p.rip += 2; }}, Wrong{"Rcx", [](Point& p) { p.rcx ^= 1; }},
-                    Wrong{"Rsp", [](Point& p) { p.rsp += 8; }}, Wrong{"Hash", [](Point& p) { p.hash ^= 1ull << 60; }},
-                    Wrong{"From", [](Point& p) { p.from = SHIM_GUEST_VA; }},
-                    Wrong{"Kind",
-                          [](Point& p) {
-                              p.kind = CASM_APOINT_BY_STATE;
-                              p.from = 0;
-                              p.hash ^= 2;
-                          }}),
-    [](const auto& info) { return std::string(info.param.name); });
+INSTANTIATE_TEST_SUITE_P(ReplayPoints, WrongPoint,
+                         testing::Values(Wrong{"BranchMore", [](Point& p) { p.branches++; }},
+                                         Wrong{"BranchLess", [](Point& p) { p.branches--; }},
+                                         Wrong{"Rip", [](Point& p) { p.rip += 2; }},
+                                         Wrong{"Rcx", [](Point& p) { p.rcx ^= 1; }},
+                                         Wrong{"Rsp", [](Point& p) { p.rsp += 8; }},
+                                         Wrong{"Hash", [](Point& p) { p.hash ^= 1ull << 60; }},
+                                         Wrong{"From", [](Point& p) { p.from = SHIM_GUEST_VA; }},
+                                         Wrong{"Kind",
+                                               [](Point& p) {
+                                                   p.kind = CASM_APOINT_BY_STATE;
+                                                   p.from = 0;
+                                                   p.hash ^= 2;
+                                               }}),
+                         [](const auto& info) { return std::string(info.param.name); });
 
 TEST_F(ReplayPoints, AnEntryBeforeThePointDiverges) {
     const Point point = canonical(3);
@@ -194,17 +205,18 @@ TEST_P(Malformed, IsRefusedAtOnce) {
     expect_diverged_at(point);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    ReplayPoints, Malformed,
-    testing::Values(Wrong{"NoKind", [](Point& p) { p.kind = 0; }}, Wrong{"Kind3", [](Point& p) { p.kind = 3; }},
-                    Wrong{"Kind255", [](Point& p) { p.kind = 255; }},
-                    Wrong{"NoBranches", [](Point& p) { p.branches = 0; }},
-                    Wrong{"HugeBranches", [](Point& p) { p.branches = ~0ull; }},
-                    Wrong{"RipInXen", [](Point& p) { p.rip = 0xffff830000000000; }},
-                    Wrong{"RipNotCanonical", [](Point& p) { p.rip = 0x800000000000; }},
-                    Wrong{"FromInXen", [](Point& p) { p.from = 0xffff82d040200000; }},
-                    Wrong{"StateWithFrom", [](Point& p) { p.kind = CASM_APOINT_BY_STATE; }}),
-    [](const auto& info) { return std::string(info.param.name); });
+INSTANTIATE_TEST_SUITE_P(ReplayPoints, Malformed,
+                         testing::Values(Wrong{"NoKind", [](Point& p) { p.kind = 0; }},
+                                         Wrong{"Kind3", [](Point& p) { p.kind = 3; }},
+                                         Wrong{"Kind255", [](Point& p) { p.kind = 255; }},
+                                         Wrong{"NoBranches", [](Point& p) { p.branches = 0; }},
+                                         Wrong{"HugeBranches", [](Point& p) { p.branches = ~0ull; }},
+                                         Wrong{"RipInXen", [](Point& p) { p.rip = 0xffff830000000000; }},
+                                         Wrong{"RipNotCanonical", [](Point& p) { p.rip = 0x800000000000; }},
+                                         Wrong{"FromInXen", [](Point& p) { p.from = 0xffff82d040200000; }},
+                                         Wrong{"StateWithFrom",
+                                               [](Point& p) { p.kind = CASM_APOINT_BY_STATE; }}),
+                         [](const auto& info) { return std::string(info.param.name); });
 
 class BlobLength : public ReplayPoints, public testing::WithParamInterface<unsigned> {};
 

@@ -36,8 +36,7 @@ TEST_F(RecordPoints, AnEffectThatWaitedGetsACanonicalPointAfterTheNextBranch) {
     ASSERT_EQ(classes_of(log), (std::vector<unsigned>{CASM_CLS_APOINT, CASM_CLS_EVTCHN}));
     EXPECT_EQ(log[0].rec.kind, CASM_APOINT_CANONICAL);
     EXPECT_EQ(log[0].rec.check, 24);
-    EXPECT_EQ(log[0].words,
-              (std::vector<std::uint64_t>{11, kNop, hash_at(running, kNop), kBranch, 77, 88}));
+    EXPECT_EQ(log[0].words, (std::vector<std::uint64_t>{11, kNop, hash_at(running, kNop), kBranch, 77, 88}));
     EXPECT_EQ(c.hash, hash_at(running, kNop));
     EXPECT_EQ(c.tp.stats.canonical, 1u);
     EXPECT_EQ(c.tp.stats.steps, 2u);

@@ -242,7 +242,8 @@ TEST_F(DebugRegisters, AWatchedAddressThatASteppedInstructionWroteToIsReportedWi
     EXPECT_FALSE(tf());
 }
 
-// Processors may report matches of breakpoints that are not enabled; what is in those registers differs from run to run.
+// Processors may report matches of breakpoints that are not enabled; what is in those registers differs from
+// run to run.
 TEST_F(DebugRegisters, MatchesOfBreakpointsThatAreOffAreNotShown) {
     guest_sets(0);
     begin({0x90});
@@ -276,7 +277,8 @@ TEST_F(DebugRegisters, ASwitchWithoutABreakpointTouchesNone) {
     EXPECT_EQ(shim.dr[7], world.cpu().arch.dr7);
 }
 
-// Resumed from a hit onto the next breakpoint: RF, or it would hit at once. An upcall's frame must not show it.
+// Resumed from a hit onto the next breakpoint: RF, or it would hit at once. An upcall's frame must not show
+// it.
 TEST_F(DebugRegisters, AHitIsPassedWithRfAndAPointHasNone) {
     begin({0x9c, 0x9d, 0x90, 0x75, 0xfd});  // pushf; popf; nop; jne
     ASSERT_EQ(breakpoint(), kNop + 1);

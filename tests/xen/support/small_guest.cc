@@ -20,7 +20,8 @@ std::vector<std::uint8_t> make_program(const GuestOptions& options) {
     std::vector<std::uint8_t> code;
     std::vector<std::size_t> starts, jumps;
     const unsigned length = 2 + static_cast<unsigned>(random.below(14));
-    const std::uint64_t entries = options.cpu_bound ? 0 : random.below(3);  // none: the program never enters Xen
+    const std::uint64_t entries =
+        options.cpu_bound ? 0 : random.below(3);  // none: the program never enters Xen
     const auto add = [&](std::initializer_list<std::uint8_t> bytes) {
         starts.push_back(code.size());
         code.insert(code.end(), bytes);
@@ -103,7 +104,8 @@ class SmallGuest {
     void start(casm_mode mode, std::uint64_t feed_bytes) {
         replaying_ = mode == CASM_MODE_REPLAY;
         world_.attach(CASM_RING_MIN_BYTES, feed_bytes);
-        while (replaying_ && fed_ < std::min<std::size_t>(feed_.size(), 6000)) feed();  // the start needs INIT and a digest
+        while (replaying_ && fed_ < std::min<std::size_t>(feed_.size(), 6000))
+            feed();  // the start needs INIT and a digest
         casm_domctl op{};
         op.op = CASM_OP_start;
         op.u.start.mode = mode;
@@ -155,7 +157,8 @@ class SmallGuest {
     bool outside() {
         shim.now += static_cast<s_time_t>(outside_.below(400));
         bool interrupted = outside_.one_in(97);
-        if (outside_.one_in(options_.instructions_per_signal)) world_.signal(3 + static_cast<unsigned>(outside_.below(5)));
+        if (outside_.one_in(options_.instructions_per_signal))
+            world_.signal(3 + static_cast<unsigned>(outside_.below(5)));
         timer& t = c_.tp.timer;
         if (t.expires != 0 && t.expires <= shim.now) {
             t.expires = 0;
@@ -239,8 +242,8 @@ class SmallGuest {
     void passage(bool upcall) {
         cpu_user_regs r = shim.regs;
         if ((r.entry_vector & TRAP_syscall) != 0) r.rcx = r.r11 = 0;  // what SYSRET will leave there
-        result_.passages.push_back({c_.ordinal, shim.branches, r.rip,
-                                    casm_regs_hash(0, &r, &world_.cpu()), upcall});
+        result_.passages.push_back(
+            {c_.ordinal, shim.branches, r.rip, casm_regs_hash(0, &r, &world_.cpu()), upcall});
     }
 
     void trap(unsigned long dr6) {
@@ -262,7 +265,8 @@ class SmallGuest {
         for (std::uint64_t turns = 0; running(); ++turns) {
             if (turns > limit && !replaying_ && result_.nameless) return;
             if (turns > limit) {
-                std::string what = std::string("small guest: no end when ") + (replaying_ ? "replayed:" : "recorded:");
+                std::string what =
+                    std::string("small guest: no end when ") + (replaying_ ? "replayed:" : "recorded:");
                 for (const std::uint8_t byte : code_) what += " " + std::to_string(byte);
                 throw std::runtime_error(what);
             }
@@ -289,7 +293,9 @@ class SmallGuest {
         cpu_user_regs& r = shim.regs;
         const std::size_t at = r.rip - kCode;
         const std::uint8_t opcode = code_.at(at);
-        const auto relative = [&] { return r.rip + 2 + static_cast<std::uint64_t>(static_cast<std::int8_t>(code_[at + 1])); };
+        const auto relative = [&] {
+            return r.rip + 2 + static_cast<std::uint64_t>(static_cast<std::int8_t>(code_[at + 1]));
+        };
         result_.retired++;
         if (opcode == 0x8e || opcode == 0x48) last_shadow_ = result_.retired;
         result_.nameless = last_shadow_ != 0 && result_.retired - last_shadow_ < 64;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// A guest of a few instructions that runs for real on a model of the processor: trap flag, resume flag, breakpoints, the
-// shadow of MOV SS, REP rounds, late overflow interrupts, SYSRET. Xen's part is the product's.
+// A guest of a few instructions that runs for real on a model of the processor: trap flag, resume flag,
+// breakpoints, the shadow of MOV SS, REP rounds, late overflow interrupts, SYSRET. Xen's part is the
+// product's.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +26,8 @@ struct GuestRun {
     cpu_user_regs regs{};
     std::uint64_t retired = 0;
     const char* leak = nullptr;  // what the guest could see of us
-    // It may be in a loop of MOV SS and IRET, none of whose boundaries a breakpoint surely hits: no point, no stop.
+    // It may be in a loop of MOV SS and IRET, none of whose boundaries a breakpoint surely hits: no point, no
+    // stop.
     bool nameless = false;
 };
 

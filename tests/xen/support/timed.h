@@ -226,7 +226,9 @@ class Timed : public testing::Test {
     }
 
     // The running hash after a point at `rip`, with the registers of now, or those after so many branches.
-    std::uint64_t hash_at(std::uint64_t running, std::uint64_t rip) { return hash_at(running, rip, shim.regs.rbx); }
+    std::uint64_t hash_at(std::uint64_t running, std::uint64_t rip) {
+        return hash_at(running, rip, shim.regs.rbx);
+    }
     std::uint64_t hash_at(std::uint64_t running, std::uint64_t rip, std::uint64_t branches) {
         cpu_user_regs regs = shim.regs;
         regs.rip = rip;
