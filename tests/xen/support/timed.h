@@ -62,7 +62,7 @@ inline std::vector<Logged> parse_timed(const std::vector<std::uint8_t>& bytes) {
         }
         entry.words.resize(words);
         if (at + 8 + 8 * words > bytes.size()) break;
-        std::memcpy(entry.words.data(), bytes.data() + at + 8, 8 * words);
+        if (words != 0) std::memcpy(entry.words.data(), bytes.data() + at + 8, 8 * words);
         at += 8 + 8 * words;
         records.push_back(std::move(entry));
     }
