@@ -85,7 +85,7 @@ TEST(Insn, SeesWhatRunsInTheShadow) {
     EXPECT_EQ(classify({0x8e, 0xd0, 0x8e, 0x14}).after_cls, CASM_INSN_UNKNOWN);
     // Both as long as can be.
     Bytes longest(10, 0x26);
-    longest.insert(longest.end(), {0x8e, 0x97, 0, 0, 0});
+    for (const int byte : {0x8e, 0x97, 0, 0, 0}) longest.push_back(static_cast<std::uint8_t>(byte));
     EXPECT_EQ(classify(longest).cls, CASM_INSN_PLAIN);  // 16 bytes: invalid
     longest.erase(longest.begin());
     longest.push_back(0);
