@@ -57,7 +57,8 @@ int run(const std::string& log, const std::string& survivors) {
         }
         ++table[mutant.cls][kReplay];
         ++reasons[mutant.cls + " " + mutant.op + ": " + (killer.empty() ? mutant.only_replay : killer)];
-        const Mutant*& last = survivors_of_kind[mutant.cls + mutant.op + (mutant.same_states ? " same" : "")];
+        const std::string op = mutant.op.substr(0, mutant.op.find_first_of(" ,"));
+        const Mutant*& last = survivors_of_kind[mutant.cls + " " + op + (mutant.same_states ? " same" : "")];
         if (mutant.cls != "manifest" && (last == nullptr || last->record <= mutant.record)) last = &mutant;
     }
     for (const auto& [kind, mutant] : survivors_of_kind)
