@@ -155,6 +155,10 @@ Status check_fields(const Record& record) {
             if (entry_kind_name(record.kind).empty())
                 return out_of_range(record, "kind", record.kind, "an entry kind, 1 to 6");
             return {};
+        case CASM_CLS_TSC:  // the guest gets quanta << CASM_TSC_QUANTUM_BITS: bits above would mean nothing
+            if (record.w[0] >> (64 - CASM_TSC_QUANTUM_BITS) != 0)
+                return out_of_range(record, "quanta", record.w[0], "less than 2^56");
+            return {};
         case CASM_CLS_EVTCHN:
             if (record.aux == 0 || record.aux >= CASM_PORTS_MAX)
                 return out_of_range(record, "port", record.aux, "1 to " + std::to_string(CASM_PORTS_MAX - 1));
@@ -187,7 +191,6 @@ Status check_fields(const Record& record) {
             return {};
         case CASM_CLS_APOINT:
             return check_apoint(record);
-        case CASM_CLS_TSC:
         case CASM_CLS_MSR:
         case CASM_CLS_CPUID:
         case CASM_CLS_RESULT:
