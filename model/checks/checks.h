@@ -29,5 +29,6 @@ struct NamedCheck {
 [[nodiscard]] std::vector<NamedCheck> minimality_checks();   // one per condition, all together, vacuity
 [[nodiscard]] std::vector<NamedCheck> conformance_checks();  // one per class of the taxonomy
 [[nodiscard]] std::vector<NamedCheck> mutation_checks();     // the table of mutants
+[[nodiscard]] std::vector<NamedCheck> protocol_checks();     // vCPU, senders and daemon; the ring
 
 }  // namespace casmotion::model

@@ -25,7 +25,7 @@ namespace {
 std::vector<model::NamedCheck> all_checks() {
     std::vector<model::NamedCheck> all;
     for (auto* const group : {model::theorem_checks, model::injectivity_checks, model::minimality_checks,
-                              model::conformance_checks, model::mutation_checks})
+                              model::conformance_checks, model::mutation_checks, model::protocol_checks})
         for (model::NamedCheck& check : group()) all.push_back(std::move(check));
     return all;
 }
