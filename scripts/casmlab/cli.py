@@ -189,7 +189,7 @@ def _shell_setup() -> str:
 
 def _build(stage: str | None):
     if stage == "source":
-        print(xen.source() / "tree")
+        print(xen.pristine() / "tree")
     if stage in (None, "xen"):
         print(xen.hypervisor() / "xen.gz")
     if stage == "stock":

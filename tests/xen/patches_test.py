@@ -14,15 +14,15 @@ from pathlib import Path
 
 
 def main() -> int:
-    project = Path(sys.argv[1])
+    project = Path(sys.argv[1]).resolve()
     broken = "--break" in sys.argv[2:]
     patches = project / "xen-patches"
     sys.path.insert(0, str(project / "scripts"))
     sys.dont_write_bytecode = True
-    from casmlab import xen
+    from casmlab import source, xen
     from casmlab.errors import LabError
 
-    series = xen.series(patches / "series")
+    series = source.series(patches / "series")
     problems = []
     unlisted = {path.name for path in patches.glob("*.patch")} - set(series)
     if unlisted:
@@ -30,7 +30,7 @@ def main() -> int:
     if len(set(series)) != len(series) or series != sorted(series):
         problems.append("the series is not in the order of the patches' numbers")
     try:
-        pristine = xen.source() / "tree"
+        pristine = xen.pristine() / "tree"
     except LabError as error:
         print(f"skipped: no pristine source: {error}")
         return 77

@@ -10,7 +10,7 @@ import unittest
 from pathlib import Path
 
 import lab_path
-from casmlab import cli, cpio, debian, emulator, guest, kernel, xen
+from casmlab import cache, cli, cpio, debian, emulator, guest, kernel, source, xen
 from casmlab.errors import LabError
 
 
@@ -30,7 +30,8 @@ class PinnedHashes(WithFolder):
     SUM_OF_EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
     def test_of_the_project_name_the_three_files_of_the_source_package(self):
-        for pinned in (xen.pinned(), debian.read_sha256(emulator.PATCHES / "base.sha256")):
+        for folder in (xen.PATCHES, emulator.PATCHES):
+            pinned = debian.read_sha256(folder / "base.sha256")
             self.assertEqual(sorted(name.rpartition(".")[2] for name in pinned), ["dsc", "xz", "xz"])
 
     def test_accept_the_right_file(self):
@@ -61,14 +62,20 @@ class AptSources(unittest.TestCase):
 class Series(WithFolder):
     def test_is_read_in_order_without_comments(self):
         path = self.file("series", "# bands\n0001-a.patch\n\n0002-b.patch -p1 # why\n")
-        self.assertEqual(xen.series(path), ["0001-a.patch", "0002-b.patch"])
+        self.assertEqual(source.series(path), ["0001-a.patch", "0002-b.patch"])
 
     def test_that_does_not_exist_is_empty(self):
-        self.assertEqual(xen.series(self.root / "series"), [])
+        self.assertEqual(source.series(self.root / "series"), [])
 
     def test_of_the_project_names_only_files_that_exist(self):
-        for name in xen.series(xen.PATCHES / "series"):
-            self.assertTrue((xen.PATCHES / name).is_file(), name)
+        for folder in (xen.PATCHES, emulator.PATCHES):
+            names = source.series(folder / "series")
+            self.assertTrue(names)
+            source.add_patches(cache.Inputs(), folder, names)
+
+    def test_that_names_a_missing_file_is_refused(self):
+        with self.assertRaisesRegex(LabError, "series names 0001-a.patch, which does not exist"):
+            source.add_patches(cache.Inputs(), self.root, ["0001-a.patch"])
 
 
 class Kernel(unittest.TestCase):
