@@ -17,6 +17,7 @@ constexpr WordKind kWords[] = {
     {"rcx", 64},           {"rdx", 64},
     {"rip", 64},           {"rsp", 64},
     {"raised", 1},                                  // an exception is raised in the guest
+    {"msr-result", 8},                              // X86EMUL_*: what reading the MSR in RCX comes to, by the CPU policy
     {"ended", 1},                                   // it runs no more
     {"entry-kind", 8},     {"entry-detail", 32},    // what its last entry was
     {"ordinal", 64},       {"regs-hash", 64},       // entries so far; running hash of its registers

@@ -31,8 +31,8 @@ struct SymbolicEffect<CASM_CLS_TSC> {
 };
 
 // RDMSR: result of the emulation and value. An emulation that did not succeed raises an exception and leaves
-// the registers. (Xen's replay computes the result again and compares it, which is stricter than this: it
-// then takes it from the log here.)
+// the registers. Whether it succeeds is a function of the CPU policy, which is part of what both sides start
+// with, so the replay computes it again and compares (values.c: casm_log_msr).
 template <>
 struct SymbolicEffect<CASM_CLS_MSR> {
     using F = Field<CASM_CLS_MSR>;
@@ -45,15 +45,17 @@ struct SymbolicEffect<CASM_CLS_MSR> {
         g.set("raised", smt::ite(okay, g.word("raised"), g.context().bv_value(1, 1)));
     }
     static void record(Guest& g, const Inputs& in, Payload& log, Defect) {
-        log.put(F("rc").name, in.word("rc", 8));
+        log.put(F("rc").name, g.word("msr-result"));
         log.put(F("index").name, smt::extract(g.word("rcx"), 31, 0));
         log.put(F("value").name, in.word("value", 64));
-        give(g, in.word("rc", 8), in.word("value", 64));
+        give(g, g.word("msr-result"), in.word("value", 64));
     }
     static smt::Term replay(Guest& g, const Inputs&, Payload& log, Defect defect) {
-        const smt::Term accepted = log.expect(F("index").name, smt::extract(g.word("rcx"), 31, 0));
-        const smt::Term rc = log.get(F("rc").name);
-        give(g, defect == Defect::kMsrFaultForgotten ? g.context().bv_value(0, 8) : rc,
+        const smt::Term accepted = smt::all_of({
+            log.expect(F("rc").name, g.word("msr-result")),
+            log.expect(F("index").name, smt::extract(g.word("rcx"), 31, 0)),
+        });
+        give(g, defect == Defect::kMsrFaultForgotten ? g.context().bv_value(0, 8) : g.word("msr-result"),
              log.get(F("value").name));
         return accepted;
     }
