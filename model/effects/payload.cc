@@ -24,24 +24,6 @@ Term same_blob(const smt::Context& context, std::string_view field, const Blob& 
            smt::implies(smt::less(index, a.length), smt::equal(a.bytes.at(index), b.bytes.at(index)));
 }
 
-unsigned place_bits(Place place) {
-    switch (place) {
-        case Place::kKind:
-            return 8;
-        case Place::kCheck:
-            return 16;
-        case Place::kAux:
-            return 32;
-        case Place::kW0:
-        case Place::kW1:
-        case Place::kW2:
-            return 64;
-        case Place::kBlob:
-            return 0;
-    }
-    std::abort();
-}
-
 Payload::Payload(const smt::Context& context, casm_class cls, LayoutChange change)
     : context_(context), change_(change) {
     for (const FieldInfo& info : kFields)

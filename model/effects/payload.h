@@ -30,9 +30,6 @@ struct Field {
     }
 };
 
-// Width of a field at `place`, in bits. BLOB has none: 0.
-[[nodiscard]] unsigned place_bits(Place place);
-
 // A blob: its length in bytes (16 bits: it is kept in the header's check word) and its bytes.
 struct Blob {
     smt::Term length;

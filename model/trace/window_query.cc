@@ -14,24 +14,6 @@ namespace {
 
 using smt::Term;
 
-unsigned bits_of(Place place) {
-    switch (place) {
-        case Place::kKind:
-            return 8;
-        case Place::kCheck:
-            return 16;
-        case Place::kAux:
-            return 32;
-        case Place::kW0:
-        case Place::kW1:
-        case Place::kW2:
-            return 64;
-        case Place::kBlob:
-            return 0;  // of the sort Bytes
-    }
-    return 0;
-}
-
 // The machine of the query: its state is of a sort of which nothing is known.
 class WindowMachine {
   public:
@@ -42,7 +24,7 @@ class WindowMachine {
           place_(context.uninterpreted_sort("Place")) {}
 
     [[nodiscard]] Term constant(const std::string& name, const FieldInfo& field) const {
-        const unsigned bits = bits_of(field.place);
+        const unsigned bits = place_bits(field.place);  // a blob is of the sort Bytes
         return context_.constant(name + "." + std::string(field.name), bits == 0 ? bytes_ : context_.bv_sort(bits));
     }
     [[nodiscard]] Term start() const { return context_.constant("start", state_); }
@@ -59,7 +41,7 @@ class WindowMachine {
     }
     // What a field that replay compares is in state `s`; also what the guest asks for (a key).
     [[nodiscard]] Term shown(const FieldInfo& field, const Term& s) const {
-        const unsigned bits = bits_of(field.place);
+        const unsigned bits = place_bits(field.place);  // a blob is of the sort Bytes
         return context_.function(std::string(class_name(field.cls)) + "." + std::string(field.name), {state_},
                                  bits == 0 ? bytes_ : context_.bv_sort(bits))(s);
     }

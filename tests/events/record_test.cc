@@ -54,6 +54,16 @@ TEST(Taxonomy, LayoutsFollowFromFields) {
     EXPECT_FALSE(kLayouts[255].known);
 }
 
+TEST(Taxonomy, PlacesAreAsWideAsTheRingRecordHasThem) {
+    constexpr unsigned kBitsPerByte = 8;
+    EXPECT_EQ(place_bits(Place::kKind), sizeof(casm_rec::kind) * kBitsPerByte);
+    EXPECT_EQ(place_bits(Place::kCheck), sizeof(casm_rec::check) * kBitsPerByte);
+    EXPECT_EQ(place_bits(Place::kAux), sizeof(casm_rec::aux) * kBitsPerByte);
+    for (const Place word : {Place::kW0, Place::kW1, Place::kW2})
+        EXPECT_EQ(place_bits(word), sizeof(Record{}.w[0]) * kBitsPerByte);
+    EXPECT_EQ(place_bits(Place::kBlob), 0u);
+}
+
 TEST(Taxonomy, EveryEnumerationValueHasAName) {
     for (std::uint32_t kind = 1; kind <= CASM_ENTRY_TOGGLE; ++kind)
         EXPECT_FALSE(entry_kind_name(kind).empty()) << kind;

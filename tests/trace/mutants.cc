@@ -28,21 +28,7 @@ void fix_counts(Records& records) {
 }
 
 unsigned bits_of(const FieldInfo& field, const Record& record) {
-    switch (field.place) {
-        case Place::kKind:
-            return 8;
-        case Place::kCheck:
-            return 16;
-        case Place::kAux:
-            return 32;
-        case Place::kW0:
-        case Place::kW1:
-        case Place::kW2:
-            return 64;
-        case Place::kBlob:
-            return static_cast<unsigned>(record.blob.size() * 8);
-    }
-    return 0;
+    return field.place == Place::kBlob ? static_cast<unsigned>(record.blob.size() * 8) : place_bits(field.place);
 }
 
 void flip(Record& record, const FieldInfo& field, unsigned bit) {

@@ -115,6 +115,26 @@ inline constexpr auto kFields = std::to_array<FieldInfo>({
     return nullptr;
 }
 
+// Width in bits of a field at `place`, in ring records: 8 (KIND) to 64 (W0 to W2). 0 for BLOB, whose length is in the
+// record.
+[[nodiscard]] constexpr unsigned place_bits(Place place) {
+    switch (place) {
+        case Place::kKind:
+            return 8;
+        case Place::kCheck:
+            return 16;
+        case Place::kAux:
+            return 32;
+        case Place::kW0:
+        case Place::kW1:
+        case Place::kW2:
+            return 64;
+        case Place::kBlob:
+            return 0;
+    }
+    return 0;
+}
+
 // How a ring record of one class is laid out; derived from its fields.
 struct RecordLayout {
     bool known = false;   // there is such a class
