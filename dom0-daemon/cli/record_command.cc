@@ -115,7 +115,7 @@ class RecordCommand final : public Command {
         if (dense_.empty() != dense_range_.empty())
             return usage_error("--dense and --dense-range belong together");
         if (dense_.empty()) return {};
-        CASM_ASSIGN(const uint64_t every, count_option("--dense", dense_, ~uint32_t{0}));
+        CASM_ASSIGN(const uint64_t every, count_option("--dense", dense_, kMaxDense));
         if (every == 0) return usage_error("--dense: every how many instructions? 1 or more");
         request_.dense_every = static_cast<uint32_t>(every);
         CASM_ASSIGN(const AddressRange range, address_range_option("--dense-range", dense_range_));
@@ -124,6 +124,7 @@ class RecordCommand final : public Command {
         return {};
     }
 
+    static constexpr uint64_t kMaxDense = uint64_t{1} << 30;  // what Xen takes
     static constexpr uint64_t kMaxDelayUs = 10'000'000;  // ten seconds: as good as never
 
     RecordRequest request_;

@@ -278,9 +278,25 @@ TEST(CounterKind, WhatAnotherUserHasIsRefused) {
     EXPECT_EQ(casm_counter_acquire(), -EBUSY);
     vpmu_mode = XENPMU_MODE_OFF;
     pmu.profiler = true;
+    casm_counter_kind(&why);
+    EXPECT_EQ(why, unsigned{CASM_COUNTER_IN_USE});
     EXPECT_EQ(casm_counter_acquire(), -EBUSY);
     pmu.profiler = false;
     EXPECT_EQ(casm_counter_acquire(), 0);
+    EXPECT_NE(pmu.owner, 0);
+    casm_counter_release();
+    EXPECT_EQ(pmu.owner, 0);
+}
+
+// "casmotion doctor" asks while a recording runs.
+TEST(CounterKind, AskingTakesNothingAndGivesNothingAway) {
+    unsigned why = 0;
+    pmu_reset(X86_VENDOR_AMD, 0x17);
+    casm_counter_kind(&why);
+    EXPECT_EQ(why, unsigned{CASM_COUNTER_READY});
+    EXPECT_EQ(pmu.owner, 0);
+    ASSERT_EQ(casm_counter_acquire(), 0);
+    casm_counter_kind(&why);
     EXPECT_NE(pmu.owner, 0);
     casm_counter_release();
     EXPECT_EQ(pmu.owner, 0);
@@ -299,7 +315,21 @@ TEST(CounterKind, ZenHasItsLockMapSwitchedOff) {
         state.on = true;
         casm_counter_load(&state);
         EXPECT_EQ(pmu.ls_cfg, 0x1234 | (std::uint64_t{off} << kLockMap)) << family;
+        casm_counter_save(&state);
+        ASSERT_EQ(casm_counter_acquire(), 0);
+        casm_counter_release();
+        EXPECT_EQ(pmu.ls_cfg, 0x1234u) << "it was on before";
     }
+    pmu_reset(X86_VENDOR_AMD, 0x17);
+    pmu.ls_cfg = std::uint64_t{1} << kLockMap;
+    kind();
+    casm_counter_state other{};
+    other.on = true;
+    casm_counter_load(&other);
+    casm_counter_save(&other);
+    ASSERT_EQ(casm_counter_acquire(), 0);
+    casm_counter_release();
+    EXPECT_EQ(pmu.ls_cfg, std::uint64_t{1} << kLockMap) << "somebody else has switched it off";
     pmu_reset(X86_VENDOR_AMD, 0x17);
     pmu.has_ls_cfg = false;  // under another hypervisor
     kind();

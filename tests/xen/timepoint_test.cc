@@ -263,6 +263,20 @@ TEST_F(Timed, DenseModeNeedsACounter) {
     EXPECT_EQ(world.domctl(op), -EINVAL);
 }
 
+TEST_F(Timed, WhatCannotBeMeantIsRefused) {
+    ASSERT_EQ(world.attach(), 0);
+    casm_domctl op = options(CASM_MODE_RECORD);
+    op.u.start.max_delay_ns = CASM_MAX_DELAY_NS + 1;
+    EXPECT_EQ(world.domctl(op), -EINVAL) << "the deadline could overflow";
+    op = options(CASM_MODE_RECORD);
+    op.u.start.dense_every = CASM_MAX_DENSE_EVERY + 1;
+    EXPECT_EQ(world.domctl(op), -EINVAL) << "the machine that chooses points would never choose one";
+    EXPECT_EQ(c.mode, CASM_MODE_IDLE);
+    op.u.start.max_delay_ns = CASM_MAX_DELAY_NS;
+    op.u.start.dense_every = CASM_MAX_DENSE_EVERY;
+    EXPECT_EQ(world.domctl(op), 0);
+}
+
 TEST_F(Timed, DenseModeMakesAPointAtEveryBoundaryOfTheRange) {
     casm_domctl op = options(CASM_MODE_RECORD);
     op.u.start.dense_every = 1;

@@ -35,6 +35,7 @@ void pmu_reset(unsigned int vendor, unsigned int family)
     memset(&pmu, 0, sizeof(pmu));
     memset(&hw, 0, sizeof(hw));
     this_cpu(loaded) = NULL;
+    this_cpu(lock_map_off) = false;
     vpmu_mode = XENPMU_MODE_OFF;
     boot_cpu_data = (struct cpuinfo){ .x86_vendor = vendor, .x86 = family, .cpuid_level = 0x16 };
     pmu.width = 48;

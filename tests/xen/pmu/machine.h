@@ -65,6 +65,12 @@ void apic_write(unsigned int reg, uint32_t val);
 bool watchdog_enabled(void);
 int acquire_pmu_ownership(int owner);
 void release_pmu_ownership(int owner);
+/* There is one. */
+static inline void on_each_cpu(void (*func)(void *info), void *info, int wait)
+{
+    (void)wait;
+    func(info);
+}
 
 /* The processor runs so many conditional branches in CPL3. */
 void pmu_retire(uint64_t branches);

@@ -15,7 +15,7 @@
 /* What was seen, added up by what was done. */
 enum part { PART_FLAGS, PART_VALUES, PART_STEPS, PART_BREAKPOINTS, PARTS };
 static uint64_t sums[PARTS];
-static uint64_t rounds_left, tf_seen, traps[32];
+static uint64_t rounds_left, tf_seen, traps[256];
 static bool stepping;
 static uint64_t stop_at; /* stepping ends here */
 static uint64_t breakpoints, last_dr6;
@@ -157,6 +157,7 @@ static void step(void)
     STEPPED("mov %%ss, %%ecx\n\tmov %%ecx, %%ss\n\tnop\n\tnop");
     STEPPED("mov %%dr7, %%rcx\n\tnop");
     STEPPED("cli\n\tnop");
+    STEPPED("int $0x80\n\tnop");
 }
 
 static void __attribute__((noinline)) stop_here(uint64_t i)
@@ -183,13 +184,14 @@ static void break_in(void)
 
 void look_at_flags(uint64_t rounds)
 {
-    extern const char watched_1[], watched_3[], watched_6[];
-    static struct trap_info handlers[4];
+    extern const char watched_1[], watched_3[], watched_6[], watched_128[];
+    static struct trap_info handlers[5];
     static struct physdev_set_iopl iopl = { .iopl = 1 };
     const struct trap_info watched[] = {
         { .vector = 1, .flags = 3, .cs = FLAT_KERNEL_CS, .address = (unsigned long)watched_1 },
         { .vector = 3, .flags = 3, .cs = FLAT_KERNEL_CS, .address = (unsigned long)watched_3 },
         { .vector = 6, .flags = 3, .cs = FLAT_KERNEL_CS, .address = (unsigned long)watched_6 },
+        { .vector = 0x80, .flags = 3, .cs = FLAT_KERNEL_CS, .address = (unsigned long)watched_128 },
     };
 
     if ( !rounds )
@@ -206,6 +208,8 @@ void look_at_flags(uint64_t rounds)
         look_at_hypercall(rounds_left % 20);
         asm volatile("cmp %0, %1\n\tint3" : : "r"(rounds_left % 20), "r"(10ul) : "cc");
         asm volatile("cmp %0, %1\n\tud2" : : "r"(rounds_left % 20), "r"(10ul) : "cc");
+        /* Xen's short way: a frame for the kernel, without looking at what happened. */
+        asm volatile("cmp %0, %1\n\tint $0x80" : : "r"(rounds_left % 20), "r"(10ul) : "cc");
         look_at_emulated();
         look_at_stack_segment();
         step();
@@ -218,6 +222,7 @@ void look_at_flags(uint64_t rounds)
     print_number("flags: breakpoints ", breakpoints);
     print_number("flags: int3 ", traps[3]);
     print_number("flags: ud2 ", traps[6]);
+    print_number("flags: int 0x80 ", traps[0x80]);
     print_number("flags: flags ", sums[PART_FLAGS]);
     print_number("flags: values ", sums[PART_VALUES]);
     print_number("flags: steps ", sums[PART_STEPS]);

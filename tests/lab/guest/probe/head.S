@@ -73,6 +73,7 @@ watched_\vector:
         WATCHED 1
         WATCHED 3
         WATCHED 6
+        WATCHED 128
 
         .globl failsafe
 failsafe:

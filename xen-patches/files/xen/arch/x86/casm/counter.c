@@ -9,6 +9,7 @@
 #include <xen/lib.h>
 #include <xen/percpu.h>
 #include <xen/sched.h>
+#include <xen/smp.h>
 #include <xen/watchdog.h>
 #include <asm/apic.h>
 #include <asm/casm.h>
@@ -29,6 +30,7 @@
 #define SPEC_LOCK_MAP_DISABLE (1ull << 54) /* of MSR_AMD64_LS_CFG: speculative lock map, which makes Zen count too much */
 
 static DEFINE_PER_CPU(struct casm_counter_state *, loaded);
+static DEFINE_PER_CPU(bool, lock_map_off); /* by us: to be undone */
 
 static struct {
     unsigned int kind;     /* enum casm_counter */
@@ -36,6 +38,7 @@ static struct {
     uint64_t event;
     unsigned int shift;    /* 64 - width of the counter */
     bool probed;
+    bool ours;             /* casm_counter_acquire() succeeded */
 } hw __read_mostly;
 
 /* Models with BR_INST_RETIRED.COND (umask 0x11): Ice Lake and later big cores. */
@@ -91,6 +94,18 @@ static void probe_intel(void)
     hw.msr_ctr = MSR_P6_PERFCTR(0);
 }
 
+/* Whether another user has it is known by asking for it. */
+static bool in_use(void)
+{
+    if ( hw.ours )
+        return false;
+    if ( !acquire_pmu_ownership(CASM_PMU_OWNER) )
+        return true;
+    release_pmu_ownership(CASM_PMU_OWNER);
+
+    return false;
+}
+
 unsigned int casm_counter_kind(unsigned int *why)
 {
     if ( !hw.probed )
@@ -104,7 +119,8 @@ unsigned int casm_counter_kind(unsigned int *why)
 
     *why = !hw.kind ? CASM_COUNTER_NO_EVENT :
            watchdog_enabled() ? CASM_COUNTER_WATCHDOG :
-           vpmu_mode != XENPMU_MODE_OFF ? CASM_COUNTER_VPMU : CASM_COUNTER_READY;
+           vpmu_mode != XENPMU_MODE_OFF ? CASM_COUNTER_VPMU :
+           in_use() ? CASM_COUNTER_IN_USE : CASM_COUNTER_READY;
 
     return hw.kind;
 }
@@ -116,11 +132,28 @@ int casm_counter_acquire(void)
     if ( !casm_counter_kind(&why) )
         return -ENODEV;
 
-    return why == CASM_COUNTER_READY && acquire_pmu_ownership(CASM_PMU_OWNER) ? 0 : -EBUSY;
+    if ( why != CASM_COUNTER_READY || !acquire_pmu_ownership(CASM_PMU_OWNER) )
+        return -EBUSY;
+    hw.ours = true;
+
+    return 0;
+}
+
+static void cf_check lock_map_back(void *unused)
+{
+    uint64_t val;
+
+    if ( !this_cpu(lock_map_off) )
+        return;
+    this_cpu(lock_map_off) = false;
+    if ( !rdmsr_safe(MSR_AMD64_LS_CFG, val) )
+        wrmsr_safe(MSR_AMD64_LS_CFG, val & ~SPEC_LOCK_MAP_DISABLE);
 }
 
 void casm_counter_release(void)
 {
+    on_each_cpu(lock_map_back, NULL, 1);
+    hw.ours = false;
     release_pmu_ownership(CASM_PMU_OWNER);
 }
 
@@ -160,8 +193,11 @@ void casm_counter_load(struct casm_counter_state *s)
         return;
 
     if ( (boot_cpu_data.x86_vendor & (X86_VENDOR_AMD | X86_VENDOR_HYGON)) && boot_cpu_data.x86 >= 0x17 &&
-         !rdmsr_safe(MSR_AMD64_LS_CFG, val) && !(val & SPEC_LOCK_MAP_DISABLE) )
+         !this_cpu(lock_map_off) && !rdmsr_safe(MSR_AMD64_LS_CFG, val) && !(val & SPEC_LOCK_MAP_DISABLE) )
+    {
         wrmsr_safe(MSR_AMD64_LS_CFG, val | SPEC_LOCK_MAP_DISABLE);
+        this_cpu(lock_map_off) = true;
+    }
 
     apic_write(APIC_LVTPC, PMU_APIC_VECTOR);
     if ( hw.kind == CASM_COUNTER_INTEL )

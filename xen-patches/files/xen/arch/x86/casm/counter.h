@@ -21,10 +21,13 @@ struct casm_counter_state {
     bool loaded;      /* in the registers of a pCPU now */
 };
 
-/* What this processor has (enum casm_counter), and in *@why (enum casm_counter_why) if it can be used now. Any context. */
+/* What this processor has (enum casm_counter), and in *@why (enum casm_counter_why) if it can be used now. In process context. */
 unsigned int casm_counter_kind(unsigned int *why);
 
-/* Takes the counter for us, or gives it back. 0, -ENODEV (no such event), -EBUSY (watchdog, vPMU, profiler). */
+/*
+ * Takes the counter for us, or gives it back with everything that counting needed undone. 0, -ENODEV (no such event), -EBUSY
+ * (watchdog, vPMU, profiler). Interrupts on.
+ */
 int casm_counter_acquire(void);
 void casm_counter_release(void);
 

@@ -638,6 +638,8 @@ int casm_tp_start(struct casm_domain *c, const struct casm_domctl *op)
     tp->reason = CASM_TM_INTERRUPT;
     if ( !(op->u.start.flags & CASM_START_COUNTER) )
         return op->u.start.dense_every ? -EINVAL : 0;
+    if ( op->u.start.max_delay_ns > CASM_MAX_DELAY_NS || op->u.start.dense_every > CASM_MAX_DENSE_EVERY )
+        return -EINVAL;
 
     rc = casm_counter_acquire();
     if ( rc )

@@ -20,6 +20,10 @@
 #include "casm_match.h"
 #include "counter.h"
 
+/* What start takes: an hour is as good as never, and NOW() plus it cannot overflow; the most that casm_canon_begin() takes. */
+#define CASM_MAX_DELAY_NS 3600000000000ull
+#define CASM_MAX_DENSE_EVERY (1u << 30)
+
 struct casm_domain;
 struct cpu_user_regs;
 
@@ -52,7 +56,7 @@ struct casm_timepoint {
     struct casm_apoint_stats stats;
 };
 
-/* From start: takes the counter if CASM_START_COUNTER is set. 0, or an error, and then nothing is taken. */
+/* From start: takes the counter if CASM_START_COUNTER is set. 0, or an error (-EINVAL: beyond these limits): nothing is taken. */
 int casm_tp_start(struct casm_domain *c, const struct casm_domctl *op);
 /* The domain goes away, paused. Idempotent. */
 void casm_tp_stop(struct casm_domain *c);
