@@ -2,17 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Canaries: deliberately broken variants of the time-point core, each of which a test must reject.
 
-usage: mutants.py CORE_FOLDER COMPILER FLAG... -- TEST=COMMAND_THAT_LINKS_IT...
-
-TEST=PATH names a test's object files and libraries, separated by commas; the core's library comes last. Each variant is one
-file with one replacement, compiled as the others were and linked before the library that holds the original. A replacement
-whose text is not there any more is a failure too: the table must follow the code.
+See tests/support/source_mutants.py.
 """
 
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+import source_mutants  # noqa: E402  (found by the line above)
 
 WHOLE = "whole"  # the exhaustive test: the variants that only whole programs show must be caught there
 
@@ -93,56 +90,8 @@ MUTANTS = [
 ]
 
 
-def run(program: Path, arguments: list[str]) -> tuple[bool, str]:
-    """Whether the tests pass, and how they ended."""
-    try:
-        result = subprocess.run([str(program), "--gtest_brief=1", *arguments], capture_output=True, timeout=120, check=False)
-        return result.returncode == 0, f"status {result.returncode}"
-    except subprocess.TimeoutExpired:
-        return False, "no end"
-
-
-def main() -> int:
-    split = sys.argv.index("--")
-    core = Path(sys.argv[1])
-    compiler = [word for word in sys.argv[2:split] if word]
-    linker, library = sys.argv[split + 1:split + 3]
-    parts = dict(argument.split("=", 1) for argument in sys.argv[split + 3:])
-    flags = [word for word in compiler[1:] if word.startswith("-fsanitize")]
-    # Of the exhaustive test what takes a second or two.
-    arguments = {WHOLE: ["--gtest_filter=*Two*:*Second*:*ThreeWithInterrupts*", "--gtest_fail_fast"]}
-    problems = []
-    with tempfile.TemporaryDirectory() as folder:
-        built = Path(folder) / "mutant.o"
-
-        def judge(test: str, *mutant: str) -> tuple[bool, str]:
-            program = Path(folder) / f"{test}_mutant"
-            subprocess.run([linker, *flags, *parts[test].split(","), *mutant, library, "-lgtest_main", "-lgtest", "-lpthread",
-                            "-o", str(program)], check=True)
-            return run(program, arguments.get(test, []))
-
-        # Without a mutant they pass: a rejection means something.
-        for test in parts:
-            passed, how = judge(test)
-            if not passed:
-                problems.append(f"the {test} test fails without a mutant ({how})")
-        for name, file, old, new, tests in MUTANTS:
-            source = (core / file).read_text(encoding="utf-8")
-            if source.count(old) != 1:
-                problems.append(f"{name}: its text is {source.count(old)} times in {file}: the table must follow the code")
-                continue
-            mutant = Path(folder) / file
-            mutant.write_text(source.replace(old, new), encoding="utf-8")
-            subprocess.run([*compiler, "-w", "-I", str(core), "-c", str(mutant), "-o", str(built)], check=True)
-            for test in tests:
-                survived, how = judge(test, str(built))
-                print(f"{'SURVIVED' if survived else 'rejected'}: {name} ({test} test, {how})", flush=True)
-                if survived:
-                    problems.append(f"survived: {name} ({test} test)")
-    print(f"{len(MUTANTS)} mutants, {len(problems)} problems")
-    print("\n".join(problems))
-    return 1 if problems else 0
-
+# Of the exhaustive test what takes a second or two.
+ARGUMENTS = {WHOLE: ["--gtest_filter=*Two*:*Second*:*ThreeWithInterrupts*"]}
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(source_mutants.main(MUTANTS, sys.argv[1:], ARGUMENTS))

@@ -2,16 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Canaries: deliberately broken variants of the hypervisor files, each of which a test must reject.
 
-usage: mutants.py CASM_FOLDER WORLD_LIBRARY HYPERVISOR_LIBRARY LINKER OBJECT... -- COMPILER FLAG...
-
-Each variant is one file with one replacement, compiled as the others were and linked before the library that holds the
-original. A replacement whose text is not there any more is a failure too: the table must follow the code.
+See tests/support/source_mutants.py.
 """
 
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+import source_mutants  # noqa: E402  (found by the line above)
 
 # name, file, from, to, test that must fail
 MUTANTS = [
@@ -138,53 +136,5 @@ MUTANTS = [
 ]
 
 
-def run(program: Path) -> tuple[bool, str]:
-    """Whether the tests pass, and how they ended."""
-    try:
-        result = subprocess.run([str(program), "--gtest_brief=1"], capture_output=True, timeout=60, check=False)
-        return result.returncode == 0, f"status {result.returncode}"
-    except subprocess.TimeoutExpired:
-        return False, "no end"
-
-
-def main() -> int:
-    split = sys.argv.index("--")
-    casm, world, hypervisor, timematch = (Path(argument) for argument in sys.argv[1:5])
-    linker, objects = sys.argv[5], sys.argv[6:split]
-    compiler = [word for word in sys.argv[split + 1:] if word]
-    flags = [word for word in compiler[1:] if word.startswith("-fsanitize")]
-    problems = []
-    with tempfile.TemporaryDirectory() as folder:
-        program, built = Path(folder) / "mutant", Path(folder) / "mutant.o"
-
-        def link(test: str, *mutant: str):
-            test_object = next(path for path in objects if f"xen_{test}_test.dir" in path)
-            subprocess.run([linker, *flags, test_object, *mutant, str(world), str(hypervisor), str(timematch), "-lgtest_main", "-lgtest",
-                            "-lpthread", "-o", str(program)], check=True)
-
-        # Without a mutant they pass: a rejection means something.
-        for test in sorted({mutant[-1] for mutant in MUTANTS}):
-            link(test)
-            passed, how = run(program)
-            if not passed:
-                problems.append(f"{test}_test fails without a mutant ({how})")
-        for name, file, old, new, test in MUTANTS:
-            source = (casm / file).read_text(encoding="utf-8")
-            if source.count(old) != 1:
-                problems.append(f"{name}: its text is {source.count(old)} times in {file}: the table must follow the code")
-                continue
-            mutant = Path(folder) / file
-            mutant.write_text(source.replace(old, new), encoding="utf-8")
-            subprocess.run([*compiler, "-w", "-I", str(casm), "-c", str(mutant), "-o", str(built)], check=True)
-            link(test, str(built))
-            survived, how = run(program)
-            print(f"{'SURVIVED' if survived else 'rejected'}: {name} ({test}_test, {how})", flush=True)
-            if survived:
-                problems.append(f"survived: {name}")
-    print(f"{len(MUTANTS)} mutants, {len(problems)} problems")
-    print("\n".join(problems))
-    return 1 if problems else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(source_mutants.main(MUTANTS, sys.argv[1:]))
