@@ -3,6 +3,7 @@
 
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from . import cache, cpio, elf, guest, kernel, tools, xen
@@ -116,13 +117,22 @@ def _guests(archive: cpio.Archive, root: Path, guest_kernel: Path):
         archive.file(f"{guest.FOLDER}/{name}.cfg", guest.config(name))
 
 
+def _without_debug_information(program: Path) -> bytes:
+    """Most of a program is that, and every boot would load it."""
+    if not elf.is_elf(program):
+        return program.read_bytes()
+    with tempfile.NamedTemporaryFile() as stripped:
+        subprocess.run(["strip", "--strip-debug", "-o", stripped.name, str(program)], check=True)
+        return Path(stripped.name).read_bytes()
+
+
 def _host_program(archive: cpio.Archive, program: Path):
     """A program of this machine with this machine's libraries, which may be newer than those of the packages: kept
     apart, and started through its own loader."""
     folder = f"/opt/{program.name}"
     libraries = elf.host_closure(program)
     loader = next((name for name in libraries if name.startswith("ld-linux")), None)
-    archive.copy(f"{folder}/{program.name}", program, 0o755)
+    archive.file(f"{folder}/{program.name}", _without_debug_information(program), 0o755)
     if loader is None:  # static
         archive.link(f"/usr/local/bin/{program.name}", f"{folder}/{program.name}")
         return
