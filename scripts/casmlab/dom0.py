@@ -34,8 +34,8 @@ def initramfs(flavour: str, casmotion: Path | None, programs: tuple[Path, ...] =
     """The archive's path. flavour: kernel of the guests; programs: more programs of this machine for dom0's PATH."""
     tree = tools.fetch()
     dom0_kernel = kernel.fetch("amd64")
-    guest_kernel = kernel.fetch(flavour)
-    inputs = cache.Inputs().text("stages", f"{tree.name} {dom0_kernel.name} {guest_kernel.name}")
+    guest_kernel = guest.kernel_image(flavour)
+    inputs = cache.Inputs().text("stages", f"{tree.name} {dom0_kernel.name} {guest_kernel.parent.name}")
     inputs.code(sys.modules[__name__], cpio, elf, guest).file(INIT).file(TEST_WORDS).file(guest.INIT)
     host_programs = ([casmotion] if casmotion else []) + list(programs)
     for program in host_programs:
@@ -111,7 +111,7 @@ def _modules(archive: cpio.Archive, dom0_kernel: Path):
 
 
 def _guests(archive: cpio.Archive, root: Path, guest_kernel: Path):
-    archive.copy(f"{guest.FOLDER}/vmlinuz", guest_kernel / "vmlinuz")
+    archive.copy(f"{guest.FOLDER}/vmlinuz", guest_kernel)
     archive.file(f"{guest.FOLDER}/initrd", guest.initramfs(root, _applets(root)))
     for name in guest.CONFIGS:
         archive.file(f"{guest.FOLDER}/{name}.cfg", guest.config(name))
