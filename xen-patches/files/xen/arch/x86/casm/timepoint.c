@@ -3,151 +3,21 @@
 #include <xen/lib.h>
 #include <xen/sched.h>
 #include <asm/casm.h>
-#include <asm/debugreg.h>
 #include <asm/desc.h>
 #include <asm/processor.h>
 #include <asm/uaccess.h>
 
+#include "debugtrap.h"
 #include "private.h"
 #include "timepoint.h"
 #include "../pv/emulate.h" /* pv_emul_read_descriptor() */
-
-/* --- Trap flag and breakpoint --- */
-
-/*
- * SYSRET with TF traps before the first instruction, and it cannot set RF. IRET can; SYSRET leaves these two registers so.
- * Before an observation too: what the guest will see is what is compared.
- */
-static void leave_by_iret(struct cpu_user_regs *regs)
-{
-    if ( !(regs->entry_vector & TRAP_syscall) )
-        return;
-    regs->entry_vector &= ~TRAP_syscall;
-    regs->rcx = regs->rip;
-    regs->r11 = (regs->rflags & ~(uint64_t)(X86_EFLAGS_IOPL | X86_EFLAGS_VM | X86_EFLAGS_RF)) | X86_EFLAGS_IF;
-}
-
-/*
- * A guest that leaves by SYSRET with a TF of its own traps before its next instruction, and would not by IRET: an entry
- * follows, so there is nothing to look for here.
- */
-static bool traps_at_once(const struct casm_timepoint *tp, const struct cpu_user_regs *regs)
-{
-    return !tp->stepping && (regs->entry_vector & TRAP_syscall) && (regs->rflags & X86_EFLAGS_TF);
-}
-
-static void step_on(struct casm_timepoint *tp, struct cpu_user_regs *regs, bool takes_tf)
-{
-    tp->guest_tf = regs->rflags & X86_EFLAGS_TF;
-    tp->takes_tf = takes_tf;
-    tp->stepping = true;
-    regs->rflags |= X86_EFLAGS_TF;
-}
-
-/* The guest's flags become its own again. @stepped: the instruction has run. */
-static void step_off(struct casm_timepoint *tp, struct cpu_user_regs *regs, bool stepped)
-{
-    if ( !tp->stepping )
-        return;
-    tp->stepping = false;
-    if ( (!stepped || !tp->takes_tf) && !tp->guest_tf )
-        regs->rflags &= ~(uint64_t)X86_EFLAGS_TF;
-}
-
-static void write_slot(unsigned int slot, unsigned long val)
-{
-    switch ( slot )
-    {
-    case 0: write_debugreg(0, val); break;
-    case 1: write_debugreg(1, val); break;
-    case 2: write_debugreg(2, val); break;
-    case 3: write_debugreg(3, val); break;
-    }
-}
-
-static unsigned long enable_bits(unsigned int slot)
-{
-    return 3ul << (slot * DR_ENABLE_SIZE);
-}
-
-/* The debug registers as the guest and we want them. LEN and R/W of our slot are 0: one byte, execution. */
-static void load_debugregs(const struct vcpu *v, const struct casm_timepoint *tp)
-{
-    unsigned long dr7 = v->arch.dr7;
-
-    if ( tp->slot >= 0 )
-    {
-        write_slot(tp->slot, tp->address);
-        dr7 &= ~(enable_bits(tp->slot) | (0xful << (DR_CONTROL_SHIFT + tp->slot * DR_CONTROL_SIZE)));
-        dr7 |= 2ul << (tp->slot * DR_ENABLE_SIZE);
-        write_debugreg(7, dr7);
-    }
-    else
-        write_debugreg(7, dr7 & DR7_ACTIVE_MASK ? dr7 : 0);
-}
-
-static void break_off(struct vcpu *v, struct casm_timepoint *tp)
-{
-    unsigned int slot = tp->slot;
-
-    if ( tp->slot < 0 )
-        return;
-    tp->slot = -1;
-    write_slot(slot, v->arch.dr[slot]);
-    load_debugregs(v, tp);
-}
-
-static void break_on(struct vcpu *v, struct casm_timepoint *tp, uint64_t address)
-{
-    unsigned int slot;
-
-    if ( tp->slot >= 0 && tp->address == address )
-        return;
-    break_off(v, tp);
-    /* One is free: casm_debugreg_denied(). */
-    for ( slot = 3; slot > 0 && (v->arch.dr7 & enable_bits(slot)); slot-- )
-        ;
-    tp->slot = slot;
-    tp->address = address;
-    load_debugregs(v, tp);
-}
-
-/* The guest may use three of the four breakpoint registers; what it can do must not depend on how it is recorded. */
-bool casm_debugreg_denied(uint64_t dr7)
-{
-    unsigned int slot;
-
-    for ( slot = 0; slot < 4; slot++ )
-        if ( !(dr7 & enable_bits(slot)) )
-            return false;
-
-    return true;
-}
-
-void casm_switch_from(struct vcpu *v)
-{
-    struct casm_timepoint *tp = &v->arch.casm->tp;
-
-    casm_counter_save(&tp->counter);
-    if ( tp->slot >= 0 )
-        write_debugreg(7, 0);
-}
-
-void casm_switch_to(struct vcpu *v)
-{
-    struct casm_timepoint *tp = &v->arch.casm->tp;
-
-    casm_counter_load(&tp->counter);
-    if ( tp->slot >= 0 )
-        load_debugregs(v, tp);
-}
 
 /* --- Observations and actions --- */
 
 static void observe(const struct casm_domain *c, struct cpu_user_regs *regs, struct casm_tm_obs *obs)
 {
     obs->branches = casm_counter_read(&c->tp.counter) - c->tp.entry_count;
-    leave_by_iret(regs);
+    casm_leave_by_iret(regs);
     obs->rip = regs->rip;
     obs->rcx = regs->rcx;
     obs->rsp = regs->rsp;
@@ -158,8 +28,8 @@ static void observe(const struct casm_domain *c, struct cpu_user_regs *regs, str
 /* Nothing of ours stays in the processor, or in the guest's flags. */
 static void disarm(struct casm_timepoint *tp, struct cpu_user_regs *regs)
 {
-    step_off(tp, regs, false);
-    break_off(current, tp);
+    casm_step_off(tp, regs, false);
+    casm_break_off(current, tp);
     casm_counter_arm(&tp->counter, 0);
     tp->reason = CASM_TM_INTERRUPT;
     tp->fetched = false;
@@ -174,18 +44,18 @@ static void arm(struct casm_timepoint *tp, struct cpu_user_regs *regs, const str
     if ( act->what != CASM_TM_OVERFLOW )
         casm_counter_arm(&tp->counter, 0);
     if ( act->what != CASM_TM_BREAK )
-        break_off(current, tp);
+        casm_break_off(current, tp);
 
     if ( act->what == CASM_TM_OVERFLOW )
         casm_counter_arm(&tp->counter, act->value);
     else if ( act->what == CASM_TM_BREAK )
     {
-        break_on(current, tp, act->value);
+        casm_break_on(current, tp, act->value);
         if ( hit || (act->flags & CASM_TM_FLAG_RF) )
             regs->rflags |= X86_EFLAGS_RF;
     }
     else if ( act->what == CASM_TM_SINGLE )
-        step_on(tp, regs, act->flags & CASM_TM_FLAG_TF_GUEST);
+        casm_step_on(tp, regs, act->flags & CASM_TM_FLAG_TF_GUEST);
 }
 
 static void account(struct casm_apoint_stats *st, unsigned int kind, uint64_t trips)
@@ -306,13 +176,13 @@ static unsigned int record_exit(struct casm_domain *c, struct cpu_user_regs *reg
     if ( !tp->active && !(tp->due && read_atomic(&c->npending)) && !c->stop && !dense_here(tp, regs) )
         return CASM_EXIT_SKIP;
     /* Before the first entry there is no ordinal to count from. */
-    if ( !c->ordinal || traps_at_once(tp, regs) )
+    if ( !c->ordinal || casm_traps_at_once(tp, regs) )
         return CASM_EXIT_SKIP;
     if ( !casm_room(c) )
         return CASM_EXIT_AGAIN;
     if ( !tp->active )
         canon_begin(tp);
-    step_off(tp, regs, tp->reason == CASM_TM_STEP);
+    casm_step_off(tp, regs, tp->reason == CASM_TM_STEP);
     if ( !tp->fetched )
     {
         fetch(tp, regs);
@@ -478,12 +348,12 @@ static unsigned int replay_exit(struct casm_domain *c, struct cpu_user_regs *reg
     /* First: points alone can empty the feed, and the guest must not run on before it is known if the next record is one. */
     if ( !casm_room(c) )
         return CASM_EXIT_AGAIN;
-    if ( traps_at_once(tp, regs) )
+    if ( casm_traps_at_once(tp, regs) )
         return CASM_EXIT_SKIP;
     if ( !tp->active && !match_begin(c) )
         return c->mode == CASM_MODE_REPLAY ? CASM_EXIT_SKIP : CASM_EXIT_AGAIN;
 
-    step_off(tp, regs, tp->reason == CASM_TM_STEP);
+    casm_step_off(tp, regs, tp->reason == CASM_TM_STEP);
     observe(c, regs, &obs);
     if ( (tp->reason == CASM_TM_BEGIN && tp->match.target.kind == CASM_APOINT_BY_STATE &&
           regs->rip == tp->match.target.rip) ||
@@ -567,20 +437,6 @@ unsigned int casm_tp_leave(struct casm_domain *c)
     return replay_exit(c, regs);
 }
 
-/*
- * A fault of the guest is about to be looked at, and perhaps emulated, or its hypercall executed, which may load flags: with
- * the guest's own flags.
- */
-void casm_hide_step(struct cpu_user_regs *regs)
-{
-    struct casm_timepoint *tp = &current->arch.casm->tp;
-
-    /* SYSCALL saved the flags in R11 too, and RIP in RCX. SYSENTER, whose frame is marked like SYSCALL's, did not. */
-    if ( tp->stepping && !tp->guest_tf && (regs->entry_vector & TRAP_syscall) && regs->rcx == regs->rip )
-        regs->r11 &= ~(uint64_t)X86_EFLAGS_TF;
-    step_off(tp, regs, false);
-}
-
 void casm_tp_entry(struct casm_domain *c)
 {
     struct casm_timepoint *tp = &c->tp;
@@ -593,40 +449,6 @@ void casm_tp_entry(struct casm_domain *c)
         tp->active = false;
     }
     tp->entry_count = casm_counter_read(&tp->counter);
-}
-
-
-/*
- * #DB in guest mode: takes what is ours out of *@dr6. True if nothing is left for the guest. Instruction breakpoints are
- * faults, the step is a trap; the guest may have its own of both.
- */
-bool casm_debug_trap(struct cpu_user_regs *regs, unsigned long *dr6)
-{
-    struct casm_timepoint *tp = &current->arch.casm->tp;
-    unsigned int slot;
-    bool ours = false;
-
-    /* The processor may report matches of breakpoints that are off, and what those registers hold differs from run to run. */
-    for ( slot = 0; slot < 4; slot++ )
-        if ( (int)slot != tp->slot && !(current->arch.dr7 & enable_bits(slot)) )
-            *dr6 &= ~(1ul << slot);
-
-    if ( tp->slot >= 0 && (*dr6 & (1u << tp->slot)) )
-    {
-        *dr6 &= ~(1ul << tp->slot);
-        tp->reason = CASM_TM_BREAKPOINT;
-        ours = true;
-    }
-    if ( tp->stepping && (*dr6 & DR_STEP) )
-    {
-        if ( !tp->guest_tf )
-            *dr6 &= ~(unsigned long)DR_STEP;
-        step_off(tp, regs, true);
-        tp->reason = CASM_TM_STEP;
-        ours = true;
-    }
-
-    return ours && !(*dr6 & (DR_TRAP0 | DR_TRAP1 | DR_TRAP2 | DR_TRAP3 | DR_STEP));
 }
 
 int casm_tp_start(struct casm_domain *c, const struct casm_domctl *op)

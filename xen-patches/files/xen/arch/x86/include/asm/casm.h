@@ -74,7 +74,7 @@ bool casm_wallclock_frozen(const struct domain *d);
 bool casm_queue_event(struct domain *d, const struct evtchn *chn);
 bool casm_must_not_block(const struct vcpu *v);
 
-/* --- Points between entries (timepoint.c, counter.c) --- */
+/* --- Points between entries (debugtrap.c, counter.c) --- */
 void casm_hide_step(struct cpu_user_regs *regs);
 bool casm_debug_trap(struct cpu_user_regs *regs, unsigned long *dr6);
 bool casm_debugreg_denied(uint64_t dr7);
