@@ -10,7 +10,7 @@ import signal
 import sys
 from pathlib import Path
 
-from . import bench, boot, cache, counts, dom0, emulator, guest, kernel, soak, tools, xen
+from . import bench, boot, cache, counts, dom0, emulator, guest, kernel, point_bench, point_soak, soak, tools, xen
 from .errors import EXIT_INTERRUPTED, EXIT_UNAVAILABLE, EXIT_USAGE, LabError, UsageError
 
 DESCRIPTION = "Boots a patched Xen with a Debian dom0 under emulation and runs commands there."
@@ -84,7 +84,10 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("shell", parents=[machine], help="an interactive shell in dom0", usage="scripts/lab shell [options]")
 
     soak_parser = commands.add_parser("soak", parents=[machine], usage="scripts/lab soak [options]",
-                                      help="record under many disturbances, replay each recording twice")
+                                      help="record under many disturbances, replay each recording twice; or --points")
+    soak_parser.add_argument("--points", action="store_true",
+                             help="instead: guests that hardly enter Xen, --runs recordings of each on counters whose interrupts "
+                                  "are 0, up to 30, up to 200 and by chance late")
     soak_parser.add_argument("--runs", type=_at_least(1), default=20, metavar="N", help="recordings (20)")
     soak_parser.add_argument("--seed", type=int, metavar="S", help="repeats the disturbances of an earlier soak")
     soak_parser.add_argument("--first", type=int, default=0, metavar="K", help="number of the first run (0)")
@@ -97,6 +100,8 @@ def parser() -> argparse.ArgumentParser:
                                        help="what a recording costs, in instructions, by cause; use it with --icount")
     bench_parser.add_argument("--guest-config", choices=tuple(guest.CONFIGS), default="work", metavar="NAME",
                               help="which of the lab's guests (work)")
+    bench_parser.add_argument("--points", action="store_true",
+                              help="instead: what it costs to find time points; needs --pmu too")
 
     build = commands.add_parser("build", help="fetch and build, boot nothing")
     build.add_argument("stage", nargs="?", choices=STAGES, help="only this (default: everything but stock and emulator)")
@@ -216,10 +221,16 @@ def main(argv: list[str]) -> int:
             return boot.shell(machine_from(arguments), _shell_setup())
         if arguments.command == "soak":
             seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(10**6)
+            if arguments.points:
+                arguments.program += [dom0.built_test_program(name) for name in point_soak.PROGRAMS]
+                return point_soak.run(machine_from(arguments), arguments.runs, seed, arguments.guest, arguments.keep)
             return soak.run(machine_from(arguments), arguments.runs, arguments.first, seed, arguments.guest_config,
                             arguments.keep)
         if arguments.command == "bench":
             arguments.count = arguments.count or Path(os.devnull)  # every boot has a file of its own
+            if arguments.points:
+                arguments.program += [dom0.built_test_program("casm-timepoints")]
+                return point_bench.run(machine_from(arguments))
             return bench.run(machine_from(arguments), arguments.guest_config)
         if arguments.command == "build":
             _build(arguments.stage)

@@ -22,11 +22,24 @@ XL_CONF = 'autoballoon="off"\nlockfile="/run/lock/xl"\n'
 
 # A casmotion that is not named is looked for here, the newest first.
 BUILT_CASMOTION = "build/*/dom0-daemon/casmotion"
+BUILT_TEST_PROGRAM = "build/*/tests/lab/"
 
 
 def built_casmotion() -> Path | None:
     """The casmotion that was built last, None when there is none."""
-    found = [p for p in xen.PROJECT.glob(BUILT_CASMOTION) if p.is_file()]
+    return _built(BUILT_CASMOTION)
+
+
+def built_test_program(name: str) -> Path:
+    """A program of tests/lab that was built last."""
+    found = _built(BUILT_TEST_PROGRAM + name)
+    if found is None:
+        raise LabError(f"{name} is not built: cmake --preset dev && cmake --build --preset dev --target {name}")
+    return found
+
+
+def _built(pattern: str) -> Path | None:
+    found = [p for p in xen.PROJECT.glob(pattern) if p.is_file()]
     return max(found, key=lambda p: p.stat().st_mtime, default=None)
 
 

@@ -88,21 +88,23 @@ def run(machine: boot.Machine, runs: int, first: int, seed: int, guest: str, kee
 
 def summary(share: Path) -> tuple[int, str]:
     """How many of a round's replays were equal, and a line about it."""
-    def said(name: str) -> dict | None:
-        try:
-            return json.loads((share / f"{name}.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None
-
-    record = said("record")
+    record = said(share, "record")
     if record is None:
         return 0, "no recording"
-    replays = [said("replay1"), said("replay2")]
+    replays = [said(share, "replay1"), said(share, "replay2")]
     good = sum(1 for replay in replays if equals(record, replay))
     results = ", ".join(replay["result"] if replay else "no result" for replay in replays)
     digests = replays[0]["digests_compared"] if replays[0] else 0
     return good, (f"{record['entries']:,} entries in {record['duration_ns'] / 1e9:.1f} s, {digests} digests, "
                   f"replays: {results}")
+
+
+def said(share: Path, name: str) -> dict | None:
+    """What a command reported, None if it did not get that far."""
+    try:
+        return json.loads((share / f"{name}.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
 
 
 def equals(record: dict, replay: dict | None) -> bool:
