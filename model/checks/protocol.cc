@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "checks/checks.h"
 #include "protocol/explorer.h"
+#include "protocol/point_record_model.h"
+#include "protocol/point_replay_model.h"
 #include "protocol/record_model.h"
 #include "protocol/replay_model.h"
 #include "protocol/ring_induction.h"
@@ -49,6 +51,8 @@ Finding induction(bool hostile) {
 
 // The models have limits of their own (states, rlimit): those of the caller are for the other groups' small queries.
 std::vector<NamedCheck> protocol_checks() {
+    using protocol::PointRecordModel;
+    using protocol::PointReplayModel;
     using protocol::RecordBounds;
     using protocol::RecordModel;
     using protocol::ReplayModel;
@@ -65,6 +69,22 @@ std::vector<NamedCheck> protocol_checks() {
         {"protocol", "protocol.replay",
          "replaying: the same for every log of up to 12 records, with starvation, a killed daemon and the log's end",
          [](const Limits&) { return search(ReplayModel({12, true})); }},
+        {"protocol", "protocol.points",
+         "points between entries: none outlives its entry, its effects come behind its record and where it is: every "
+         "interleaving of up to 3 entries",
+         [](const Limits&) { return search(PointRecordModel({3, false, false})); }},
+        {"protocol", "protocol.points-stop", "the same with a stop by dom0, up to 2 entries",
+         [](const Limits&) { return search(PointRecordModel({2, false, true})); }},
+        {"protocol", "protocol.points-killed", "the same with a daemon that is killed at any moment, up to 2 entries",
+         [](const Limits&) { return search(PointRecordModel({2, true, false})); }},
+        {"protocol", "protocol.points-replay",
+         "found again at the place they name, for every program and log within the bounds",
+         [](const Limits&) { return search(PointReplayModel({})); }},
+        {"protocol", "protocol.points-false", "a point that the guest never passes is a divergence, always",
+         [](const Limits&) { return search(PointReplayModel({.false_logs = true, .daemon_may_die = false, .records = 8})); }},
+        {"protocol", "protocol.points-late",
+         "an overflow interrupt that comes too late makes a divergence, never another place",
+         [](const Limits&) { return search(PointReplayModel({.too_late = true})); }},
         {"protocol", "protocol.ring", "the ring's counters and wake-ups, for every size and any length (induction)",
          [](const Limits&) { return induction(false); }},
         {"protocol", "protocol.ring-hostile", "what a consumer counter that dom0 forges cannot do (induction)",

@@ -12,6 +12,8 @@
 #include <vector>
 
 #include "explorer.h"
+#include "point_record_model.h"
+#include "point_replay_model.h"
 #include "record_model.h"
 #include "replay_model.h"
 #include "ring_induction.h"
@@ -78,6 +80,24 @@ int replay(ReplayBounds bounds, ReplayBug bug) {
     return search(ReplayModel(bounds, bug), text, bug != ReplayBug::kNone);
 }
 
+int points(PointRecordBounds bounds, PointRecordBug bug) {
+    const std::string text = "ring of " + std::to_string(PointRecordModel::kSlots) + " records, " + std::to_string(bounds.trips) +
+                             " entries, up to " + std::to_string(PointRecordModel::kLength) +
+                             " instructions behind each and then a loop, three signals on 2 ports" +
+                             (bounds.may_stop ? ", a stop" : "") + (bounds.daemon_may_die ? ", the daemon may be killed" : "");
+    return search(PointRecordModel(bounds, bug), text, bug != PointRecordBug::kNone);
+}
+
+int points_replay(PointReplayBounds bounds, PointReplayBug bug) {
+    const std::string text = "ring of " + std::to_string(PointReplayModel::kSlots) + " records, every program of " +
+                             std::to_string(PointReplayModel::kLength[1]) + " and " + std::to_string(PointReplayModel::kLength[2]) +
+                             " instructions, every log of up to " + std::to_string(bounds.records) + " records" +
+                             (bounds.false_logs ? ", with a point that is never passed" : "") +
+                             (bounds.too_late ? ", overflow interrupts later than the margin" : "") +
+                             (bounds.daemon_may_die ? ", the daemon may be killed" : "");
+    return search(PointReplayModel(bounds, bug), text, bug != PointReplayBug::kNone);
+}
+
 int ring(RingBug bug, bool hostile) {
     const Timer timer;
     const bool seeded = bug != RingBug::kNone;
@@ -114,6 +134,17 @@ int seeded(std::string_view name) {
         std::printf("seeded: %s\n", std::string(bug.what).c_str());
         return replay({12, false}, bug.bug);
     }
+    for (const PointRecordBugName& bug : point_record_bugs()) {
+        if (bug.name != name) continue;
+        std::printf("seeded: %s\n", std::string(bug.what).c_str());
+        return points({3, false, false}, bug.bug);
+    }
+    for (const PointReplayBugName& bug : point_replay_bugs()) {
+        if (bug.name != name) continue;
+        std::printf("seeded: %s\n", std::string(bug.what).c_str());
+        const bool late = bug.bug == PointReplayBug::kOvershotDelivers || bug.bug == PointReplayBug::kSkipsLatePoint;
+        return points_replay({.too_late = late, .false_logs = bug.bug == PointReplayBug::kEntryKeepsTrap, .daemon_may_die = false}, bug.bug);
+    }
     for (const RingBugName& bug : ring_bugs()) {
         if (bug.name != name) continue;
         std::printf("seeded: %s\n", std::string(bug.what).c_str());
@@ -128,9 +159,11 @@ int seeded(std::string_view name) {
 int check_sources(const std::string& root) {
     const RecordModel recording({});
     const ReplayModel replaying({});
+    const PointRecordModel points({});
+    const PointReplayModel points_replaying({});
     std::map<std::string, std::string> files;
     int missing = 0, named = 0;
-    for (const auto transitions : {recording.transitions(), replaying.transitions()}) {
+    for (const auto transitions : {recording.transitions(), replaying.transitions(), points.transitions(), points_replaying.transitions()}) {
         for (const Transition& step : transitions) {
             if (*step.file == '\0') continue;
             auto [at, fresh] = files.try_emplace(step.file);
@@ -160,6 +193,12 @@ int usage() {
         "  record-killed    the same with a daemon that may be killed at any moment\n"
         "  replay           replaying: the same, for every log; starvation, the end of the log, a killed "
         "daemon\n"
+        "  points           recording points between entries: none outlives its entry, effects only behind its record\n"
+        "  points-stop      the same with dom0's stop, fewer entries\n"
+        "  points-killed    the same with a daemon that may be killed at any moment, fewer entries\n"
+        "  points-replay    finding them again, for every program and log within bounds\n"
+        "  points-false     the same with a point in the log that the guest never passes: a divergence, always\n"
+        "  points-late      the same with overflow interrupts that come too late: a divergence or the right place\n"
         "  ring             the ring's counters and its wake-ups, for every size (Z3)\n"
         "  ring-hostile     what a consumer counter that dom0 forges cannot do (Z3)\n"
         "  --bug NAME       a seeded bug: succeeds if it is found, prints the shortest trace\n"
@@ -179,12 +218,22 @@ int run(const std::vector<std::string_view>& arguments) {
     if (what == "record-stop") return record({5, false, true}, RecordBug::kNone);
     if (what == "record-killed") return record({6, true, false}, RecordBug::kNone);
     if (what == "replay") return replay({12, true}, ReplayBug::kNone);
+    if (what == "points") return points({3, false, false}, PointRecordBug::kNone);
+    if (what == "points-stop") return points({2, false, true}, PointRecordBug::kNone);
+    if (what == "points-killed") return points({2, true, false}, PointRecordBug::kNone);
+    if (what == "points-replay") return points_replay({}, PointReplayBug::kNone);
+    if (what == "points-false") return points_replay({.false_logs = true, .daemon_may_die = false, .records = 8}, PointReplayBug::kNone);
+    if (what == "points-late") return points_replay({.too_late = true}, PointReplayBug::kNone);
     if (what == "ring") return ring(RingBug::kNone, false);
     if (what == "ring-hostile") return ring(RingBug::kNone, true);
     if (what == "--list-bugs") {
         for (const RecordBugName& bug : record_bugs())
             std::printf("%-30s %s\n", bug.name.data(), bug.what.data());
         for (const ReplayBugName& bug : replay_bugs())
+            std::printf("%-30s %s\n", bug.name.data(), bug.what.data());
+        for (const PointRecordBugName& bug : point_record_bugs())
+            std::printf("%-30s %s\n", bug.name.data(), bug.what.data());
+        for (const PointReplayBugName& bug : point_replay_bugs())
             std::printf("%-30s %s\n", bug.name.data(), bug.what.data());
         for (const RingBugName& bug : ring_bugs())
             std::printf("%-30s %s\n", bug.name.data(), bug.what.data());
@@ -193,7 +242,9 @@ int run(const std::vector<std::string_view>& arguments) {
     if (what == "--transitions") {
         const RecordModel recording({});
         const ReplayModel replaying({});
-        for (const auto transitions : {recording.transitions(), replaying.transitions()}) {
+        const PointRecordModel points({});
+        const PointReplayModel points_replaying({});
+        for (const auto transitions : {recording.transitions(), replaying.transitions(), points.transitions(), points_replaying.transitions()}) {
             for (const Transition& step : transitions)
                 std::printf("%-7s %-62s %s %s\n", step.agent, step.what, step.file, step.function);
         }
