@@ -81,7 +81,7 @@ Finding joined(const Finding& a, const Finding& b) {
 }
 
 constexpr std::array kProperties{Property::kEquivalence, Property::kDetection, Property::kFrame,
-                                 Property::kContainment};
+                                 Property::kContainment, Property::kDetermination};
 static_assert(kProperties.size() == kPropertyCount);
 
 std::string list(const std::vector<std::string>& names) {

@@ -37,6 +37,10 @@ std::string statement(Property property, std::string_view name) {
                    "containment: a record with any content, if the replay accepts it, changes nothing but "
                    "the parts that\n"
                    "it is declared to write, and nothing past the end of a page or table.";
+        case Property::kDetermination:
+            return cls +
+                   "determination: two replays from the same state that accept records with the same values end "
+                   "in the same\nstate, and the records have the same keys and compared values.";
     }
     std::abort();
 }
@@ -90,6 +94,8 @@ std::string_view name_of(Property property) {
             return "frame";
         case Property::kContainment:
             return "containment";
+        case Property::kDetermination:
+            return "determination";
     }
     std::abort();
 }
@@ -97,6 +103,15 @@ std::string_view name_of(Property property) {
 void ClassObligation::compare_fields(const Payload& payload) {
     for (const Payload::Seen& seen : payload.seen())
         fields_.push_back({std::string(seen.info->name), same_content(context_, seen)});
+}
+
+void ClassObligation::compare_fields(const Payload& a, const Payload& b) {
+    for (std::size_t i = 0; i < a.seen().size(); ++i) {
+        const Payload::Seen &one = a.seen()[i], &other = b.seen()[i];
+        fields_.push_back({std::string(one.info->name),
+                           one.held_blob ? same_blob(context_, one.info->name, *one.held_blob, *other.held_blob)
+                                         : smt::equal(*one.held, *other.held)});
+    }
 }
 
 void ClassObligation::compare_parts(const Guest& a, const Guest& b, const std::vector<Written>& but_for) {
@@ -171,6 +186,26 @@ ClassObligation::ClassObligation(casm_class cls, Property property, const Mutati
             Guest replay = start;
             accepted = effect.replay(replay, in, payload, mutation.defect);
             compare_parts(start, replay, effect.writes());
+            for (const Named& part : parts_) goal.push_back(smt::implies(accepted, part.same));
+            break;
+        }
+        case Property::kDetermination: {
+            Payload second(context_, cls, mutation.layout);
+            payload.make_hostile("one");
+            second.make_hostile("two");
+            Guest one = start, two = start;
+            accepted = effect.replay(one, in, payload, mutation.defect) &&
+                       effect.replay(two, in, second, mutation.defect);
+            if (!mutation.hidden_read.empty()) {
+                leak(one, mutation.hidden_read, "one");
+                leak(two, mutation.hidden_read, "two");
+            }
+            compare_fields(payload, second);
+            compare_parts(one, two, {});
+            goal.push_back(in.yes());
+            for (std::size_t i = 0; i < fields_.size(); ++i)
+                if (payload.seen()[i].info->role != Role::kValue)
+                    goal.push_back(smt::implies(accepted, fields_[i].same));
             for (const Named& part : parts_) goal.push_back(smt::implies(accepted, part.same));
             break;
         }

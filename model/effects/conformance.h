@@ -2,13 +2,16 @@
 //
 // Conformance of the classes of events: what Z3 proves of each, for all guest states, inputs and payloads.
 //
-//   equivalence  recording the event and replaying its record, from the same state, gives the same state; the
-//   replay
-//                accepts the record
-//   detection    a replay in any other state that accepts the record has the same keys and the same compared
-//   values frame        the recording's event changes nothing but the parts it is declared to write
-//   containment  a record with any content, accepted, changes nothing but these, and nothing past the end of
-//   a page or table
+//   equivalence    recording the event and replaying its record, from the same state, gives the same state; the
+//                  replay accepts the record
+//   detection      a replay in any other state that accepts the record has the same keys and the same compared
+//                  values
+//   frame          the recording's event changes nothing but the parts it is declared to write
+//   containment    a record with any content, accepted, changes nothing but these, and nothing past the end of
+//                  a page or table
+//   determination  what a record does to a state is a function of the state and the record's values, and keys
+//                  and compared values are functions of the state. So the queries over a log, which know of a
+//                  class no more than that (model/trace/window_query.h), speak of this effect.
 #pragma once
 
 #include <optional>
@@ -20,8 +23,8 @@
 
 namespace casmotion::model {
 
-enum class Property : std::uint8_t { kEquivalence, kDetection, kFrame, kContainment };
-inline constexpr std::size_t kPropertyCount = 4;
+enum class Property : std::uint8_t { kEquivalence, kDetection, kFrame, kContainment, kDetermination };
+inline constexpr std::size_t kPropertyCount = 5;
 [[nodiscard]] std::string_view name_of(Property property);
 
 // How the model differs from the one that is claimed. Without any of these: not at all.
@@ -48,6 +51,7 @@ class ClassObligation {
         smt::Term same;
     };
     void compare_fields(const Payload& payload);
+    void compare_fields(const Payload& a, const Payload& b);  // of two hostile records
     // Same words; same cells at an index of which nothing is known (at `bound` or above, if given).
     void compare_parts(const Guest& a, const Guest& b, const std::vector<Written>& but_for);
 

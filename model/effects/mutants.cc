@@ -18,6 +18,9 @@ void leave_out_fields(std::vector<Mutant>& list) {
                       {},
                       std::string(field.name)};
         mutant.mutation.layout.removed_field = field.name;
+        list.push_back(mutant);
+        // And what the queries over a log rely on notices it too.
+        mutant.property = Property::kDetermination;
         list.push_back(std::move(mutant));
     }
 }

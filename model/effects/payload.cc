@@ -27,7 +27,7 @@ Term same_blob(const smt::Context& context, std::string_view field, const Blob& 
 Payload::Payload(const smt::Context& context, casm_class cls, LayoutChange change)
     : context_(context), change_(change) {
     for (const FieldInfo& info : kFields)
-        if (info.cls == cls) seen_.push_back({&info, {}, {}, {}, {}, {}});
+        if (info.cls == cls) seen_.push_back({&info, {}, {}, {}, {}, {}, {}, {}});
 }
 
 Payload::Seen& Payload::field(std::string_view name) {
@@ -55,15 +55,22 @@ Term Payload::logged(Seen& seen) {
     return in_log;
 }
 
-Term Payload::arbitrary(const FieldInfo& info) const {
-    return context_.bv_constant("replay.assumes." + std::string(info.name), place_bits(info.place));
+std::string Payload::arbitrary_name(const FieldInfo& info) const {
+    const bool shared = who_.empty() || (info.role == Role::kValue && info.name != change_.removed_field);
+    return "replay.assumes." + (shared ? "" : who_ + ".") + std::string(info.name);
 }
 
-Blob Payload::arbitrary_blob(const FieldInfo& info) const {
-    const std::string name = "replay.assumes." + std::string(info.name);
+Term Payload::arbitrary(Seen& seen) const {
+    seen.held = context_.bv_constant(arbitrary_name(*seen.info), place_bits(seen.info->place));
+    return *seen.held;
+}
+
+Blob Payload::arbitrary_blob(Seen& seen) const {
+    const std::string name = arbitrary_name(*seen.info);
     const Term base = context_.constant(name, context_.array_sort(context_.bv_sort(16), context_.bv_sort(8)));
-    return {context_.bv_constant(name + ".length", 16),
-            {16, 8, [base](const Term& index) { return smt::select(base, index); }}};
+    seen.held_blob = Blob{context_.bv_constant(name + ".length", 16),
+                          {16, 8, [base](const Term& index) { return smt::select(base, index); }}};
+    return *seen.held_blob;
 }
 
 void Payload::put(std::string_view name, const Term& value) {
@@ -72,14 +79,15 @@ void Payload::put(std::string_view name, const Term& value) {
 void Payload::put(std::string_view name, const Blob& blob) {
     field(name).put_blob = blob;
 }
-void Payload::make_hostile() {
+void Payload::make_hostile(std::string_view who) {
     hostile_ = true;
+    who_ = who;
 }
 
 Term Payload::get(std::string_view name) {
     Seen& seen = field(name);
     if (name == change_.removed_field || hostile_) {
-        seen.found = arbitrary(*seen.info);
+        seen.found = arbitrary(seen);
     } else {
         seen.found = smt::zero_extend(logged(seen), place_bits(seen.info->place));
     }
@@ -89,7 +97,7 @@ Term Payload::get(std::string_view name) {
 Blob Payload::get_blob(std::string_view name) {
     Seen& seen = field(name);
     if (name == change_.removed_field || hostile_) {
-        seen.found_blob = arbitrary_blob(*seen.info);
+        seen.found_blob = arbitrary_blob(seen);
     } else {
         if (!seen.put_blob) wrong(name, "was not recorded");
         seen.found_blob = seen.put_blob;
@@ -100,16 +108,18 @@ Blob Payload::get_blob(std::string_view name) {
 Term Payload::expect(std::string_view name, const Term& value) {
     Seen& seen = field(name);
     seen.found = value;
+    const std::optional<Term> held = hostile_ ? std::optional(arbitrary(seen)) : std::nullopt;
     if (name == change_.removed_field) return context_.bool_value(true);  // nothing to compare with
-    const Term in_log = hostile_ ? cut(*seen.info, arbitrary(*seen.info)) : logged(seen);
+    const Term in_log = held ? cut(*seen.info, *held) : logged(seen);
     return smt::equal(in_log, cut(*seen.info, value));
 }
 
 Term Payload::expect(std::string_view name, const Blob& blob) {
     Seen& seen = field(name);
     seen.found_blob = blob;
+    const std::optional<Blob> held = hostile_ ? std::optional(arbitrary_blob(seen)) : std::nullopt;
     if (name == change_.removed_field) return context_.bool_value(true);
-    return same_blob(context_, name, hostile_ ? arbitrary_blob(*seen.info) : *seen.put_blob, blob);
+    return same_blob(context_, name, held ? *held : *seen.put_blob, blob);
 }
 
 }  // namespace casmotion::model

@@ -63,8 +63,9 @@ class Payload {
     // Replay: the field holds what the replay computed: `value`, cut as put() does.
     [[nodiscard]] smt::Term expect(std::string_view field, const smt::Term& value);
     [[nodiscard]] smt::Term expect(std::string_view field, const Blob& blob);
-    // Makes every field that was not put an arbitrary value: the record of a log that nobody vouches for.
-    void make_hostile();
+    // Makes every field that was not put an arbitrary value: the record of a log that nobody vouches for. With `who`, two
+    // such records have the same values, and keys and compared values each of its own.
+    void make_hostile(std::string_view who = {});
 
     // What is known of the columns that values went through.
     [[nodiscard]] const std::vector<smt::Term>& facts() const { return facts_; }
@@ -75,6 +76,9 @@ class Payload {
         const FieldInfo* info;
         std::optional<smt::Term> put, found, kept;
         std::optional<Blob> put_blob, found_blob;
+        // What a hostile record holds.
+        std::optional<smt::Term> held;
+        std::optional<Blob> held_blob;
     };
     [[nodiscard]] const std::vector<Seen>& seen() const { return seen_; }
 
@@ -84,11 +88,13 @@ class Payload {
     [[nodiscard]] smt::Term cut(const FieldInfo& info, const smt::Term& value) const;
     // What the replay finds in the log of what was put.
     smt::Term logged(Seen& seen);
-    [[nodiscard]] smt::Term arbitrary(const FieldInfo& info) const;
-    [[nodiscard]] Blob arbitrary_blob(const FieldInfo& info) const;
+    [[nodiscard]] std::string arbitrary_name(const FieldInfo& info) const;
+    smt::Term arbitrary(Seen& seen) const;
+    Blob arbitrary_blob(Seen& seen) const;
     smt::Context context_;
     LayoutChange change_;
     bool hostile_ = false;
+    std::string who_;
     std::vector<smt::Term> facts_;
     std::vector<Seen> seen_;
 };

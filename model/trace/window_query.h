@@ -3,9 +3,11 @@
 // The query over one window: can two executions that are both consistent with it, and start in the same state, end
 // in different states? And is there an execution that is consistent with it at all?
 //
-// What a class does to the state is a function of the state and of the fields that its record carries; that this is
-// so is proved class by class (model/effects). Here it is used: values are symbols that both executions share, what
-// the log does not carry is not. So an answer for a shape holds for all logs with windows of that shape.
+// What a class does to the state is a function of the state and of the values that its record carries, and what is
+// compared is a function of the state. Here these functions are symbols of which nothing else is known; that the
+// symbolic effects are such functions, of just those fields, is proved class by class (model/effects/conformance.h,
+// "determination"). Values are constants that both executions share, what the log does not carry is not. So an answer
+// for a shape holds for all logs with windows of that shape.
 #pragma once
 
 #include <cstdint>

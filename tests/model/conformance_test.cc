@@ -12,7 +12,7 @@ namespace casmotion::model {
 namespace {
 
 constexpr Property kProperties[] = {Property::kEquivalence, Property::kDetection, Property::kFrame,
-                                    Property::kContainment};
+                                    Property::kContainment, Property::kDetermination};
 static_assert(std::size(kProperties) == kPropertyCount);
 
 std::string joined(const std::vector<std::string>& names) {
