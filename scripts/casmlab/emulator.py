@@ -40,7 +40,7 @@ class Counter:
     skid_branches: int = 0               # overflow interrupts are up to so many counted branches late
     skid_instructions: int = 0           # and then up to so many instructions
     seed: int = 0                        # what decides how late each is
-    fault_at_branch: int = 0             # this counted branch counts twice; 0: none
+    fault_at_branch: int = 0             # this conditional branch, of those counted, counts twice; 0: none
     fault_every_branches: int = 0        # and each so many after it; 0: none
 
     def model(self) -> str:

@@ -137,6 +137,10 @@ vector_0x80:
         cld
         ret
 
+        .globl  system_call
+system_call:
+        sysretq
+
         .bss
         .balign 4096
 page_map:

@@ -9,7 +9,7 @@
 #define EXIT_PORT 0xf4
 
 bool amd, core;
-uint64_t event;
+uint64_t event_conditional, event_all, event;
 static unsigned int passed, failed;
 static uint32_t select0, count0, stride = 1;
 
@@ -132,14 +132,16 @@ static void find_counters(void)
         select0 = core ? 0xc0010200 : 0xc0010000;
         count0 = core ? 0xc0010201 : 0xc0010004;
         stride = core ? 2 : 1;
-        event = 0xd1;
+        event_conditional = 0xd1;
+        event_all = 0xc2;
         say("AMD, %s\n", core ? "core counters" : "K7 counters");
         return;
     }
     cpuid(0xa, &a, &b, &c, &d);
     select0 = 0x186;
     count0 = 0xc1;
-    event = 0x01c4;
+    event_conditional = 0x01c4;
+    event_all = 0x00c4;
     wrmsr(MSR_GLOBAL_CTRL, 0xf);
     say("Intel, architectural performance monitoring %u, %u counters of %u bits\n", (uint64_t)(a & 0xff),
         (uint64_t)(a >> 8 & 0xff), (uint64_t)(a >> 16 & 0xff));
@@ -209,6 +211,7 @@ void machine_set_up(void)
     outb(0x21, 0xff); /* no interrupts from the PIC */
     outb(0xa1, 0xff);
     find_counters();
+    event = event_conditional;
     map_small_pages(true);
     asm volatile("mov %%cr4, %%rax; or $0x100, %%rax; mov %%rax, %%cr4" : : : "rax"); /* RDPMC at CPL 3 */
 }

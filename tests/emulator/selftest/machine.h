@@ -10,14 +10,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Bits of an event select; and the event "retired conditional branches" of this processor. */
+/* Bits of an event select; and this processor's events "retired conditional branches" and "retired branches". */
 #define COUNT_USER (1u << 16)
 #define COUNT_KERNEL (1u << 17)
 #define INTERRUPT (1u << 20)
 #define ENABLE (1u << 22)
-extern uint64_t event;
+extern uint64_t event_conditional, event_all;
+extern uint64_t event; /* the one that counter_start() selects */
 
 #define COUNTER_MASK ((1ull << 48) - 1)
+#define MSR_STAR 0xc0000081
+#define MSR_LSTAR 0xc0000082
+#define MSR_FMASK 0xc0000084
 #define MSR_GLOBAL_STATUS 0x38e
 #define MSR_GLOBAL_CTRL 0x38f
 #define MSR_GLOBAL_OVF_CTRL 0x390
@@ -111,10 +115,12 @@ void *memcpy(void *to, const void *from, size_t n);
 /* --- traps.c --- */
 struct traps {
     unsigned int nmis, interrupts, debug_traps, page_faults, timers;
+    unsigned int from_user;           /* all of them, and not INT 0x80, that were taken at CPL 3 */
     uint64_t rip, cs, count;          /* of the last NMI or counter interrupt: where, and the counter in the handler */
     bool lvt_masked;                  /* the local APIC's entry was masked by the interrupt */
     uint64_t fault_count[256];        /* the counter at each page fault */
     bool resume;                      /* a debug trap sets RF */
+    uint64_t resume_at;               /* not 0: NMIs return to there */
 };
 extern struct traps traps;
 void traps_set_up(void);
@@ -126,17 +132,22 @@ extern void (*on_nmi)(uint64_t rip, uint64_t count);
 /* --- entry.S --- */
 /* Runs a program at CPL 3 with RDI = argument; returns its RAX. */
 uint64_t run_user(const void *program, uint64_t argument, uint64_t rflags);
+extern const char system_call[]; /* SYSCALL's target: returns at once */
 
-/* --- programs.S: see there; X_branches are the conditional branches that X retires --- */
+/* --- programs.S: see there; X_branches are the conditional branches that X retires, X_all its near branches --- */
 extern const char u_none[], u_loop[], u_mix[], u_rdpmc[], u_touch[], u_mmio[], u_watched[], u_modifying[];
-extern const char u_straddling[], u_long[];
+extern const char u_straddling[], u_long[], u_transfers[], u_far[], u_jumps[], u_stuck[], u_end[];
+extern const char u_faulting[], u_faulting_return[], u_faulting_jump[], u_faulting_call[];
 extern const char u_mix_branches[], u_touch_branches[], u_mmio_branches[], u_watched_branches[], u_modifying_branches[];
+extern const char u_transfers_branches[], u_none_all[], u_transfers_all[];
 #define BRANCHES(program) ((uint64_t)program##_branches)
+#define ALL_BRANCHES(program) ((uint64_t)program##_all)
 
-/* --- counting.c, overflow.c --- */
+/* --- counting.c, branches.c, overflow.c --- */
 uint64_t count_of(const void *program, uint64_t argument, uint64_t rflags, uint32_t bits);
 void test_counting(void);
 void test_faults(void);
+void test_branches(void);
 void test_overflow(void);
 
 #endif /* SELFTEST_MACHINE_H */

@@ -10,6 +10,7 @@ void selftest(void)
     traps_set_up();
     test_counting();
     test_faults();
+    test_branches();
     test_overflow();
     finish();
 }

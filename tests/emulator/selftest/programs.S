@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* User programs: argument in RDI; INT 0x80 ends them, with the result in RAX. X_branches: conditional branches of X. */
+/*
+ * User programs: argument in RDI; INT 0x80 ends them, with the result in RAX. X_branches: conditional branches of X; X_all: all
+ * its near branches. Where X_all is missing, they are the same or follow from the argument.
+ */
         .section .user, "awx"
         .balign 4096
 
@@ -11,7 +14,8 @@ u_loop:
         int     $0x80
 
 /* Everything that is no conditional branch but might be taken for one. */
-        .globl  u_none
+        .globl  u_none, u_none_all
+        .set    u_none_all, 4
 u_none:
         movl    $5, %ecx
         leaq    buffer(%rip), %rdi
@@ -81,7 +85,115 @@ u_mix:
         jnc     8f                      /* 25 */
 8:      int     $0x80
 
-/* Reads counter 0 before each of 10 branches; returns how often it was not the number of branches so far. */
+/* Each near transfer; and conditional branches between them. */
+        .globl  u_transfers, u_transfers_branches, u_transfers_all
+        .set    u_transfers_branches, 5
+        .set    u_transfers_all, 21
+u_transfers:
+        .byte   0xeb, 0                 /* 1: jmp short */
+        .byte   0xe9                    /* 2: jmp near */
+        .long   0
+        leaq    1f(%rip), %rax
+        jmp     *%rax                   /* 3 */
+        nop
+1:      leaq    2f(%rip), %rax
+        movq    %rax, buffer(%rip)
+        jmp     *buffer(%rip)           /* 4 */
+        nop
+2:      call    5f                      /* 5, 6 */
+        leaq    5f(%rip), %rax
+        call    *%rax                   /* 7, 8 */
+        movq    %rax, buffer(%rip)
+        call    *buffer(%rip)           /* 9, 10 */
+        pushq   $0
+        call    6f                      /* 11, 12 */
+        call    7f                      /* 13, 14 */
+        xorl    %ecx, %ecx
+        jrcxz   3f                      /* 15: conditional */
+3:      movl    $2, %ecx
+4:      loop    4b                      /* 16, 17: conditional */
+        testl   %ecx, %ecx
+        jnz     8f                      /* 18: conditional, not taken */
+        jz      8f                      /* 19: conditional */
+        nop
+5:      ret
+6:      ret     $8
+7:      rep; ret
+8:      jmp     9f                      /* 20 */
+        nop
+9:      .byte   0xf2, 0xe9              /* 21: bnd jmp */
+        .long   0
+        int     $0x80
+
+/* Each far transfer, none of which counts: LRET, IRET, LJMP, LCALL, SYSCALL. */
+        .globl  u_far
+u_far:
+        leaq    1f(%rip), %rax
+        pushq   $0x23
+        pushq   %rax
+        lretq
+1:      leaq    2f(%rip), %rax
+        movq    %rsp, %rdx
+        pushq   $0x1b
+        pushq   %rdx
+        pushfq
+        pushq   $0x23
+        pushq   %rax
+        iretq
+2:      leaq    3f(%rip), %rax
+        movl    %eax, buffer(%rip)
+        movw    $0x23, buffer + 4(%rip)
+        ljmpl   *buffer(%rip)
+3:      leaq    5f(%rip), %rax
+        movl    %eax, buffer(%rip)
+        lcalll  *buffer(%rip)
+        syscall
+        int     $0x80
+5:      lretl
+
+/* A page fault in each transfer that uses memory: the argument's page is a stack, the next three hold the targets. */
+        .globl  u_faulting, u_faulting_return, u_faulting_jump, u_faulting_call
+u_faulting:
+        movq    %rsp, %r8
+        leaq    4096(%rdi), %rsp
+        call    1f
+1:      leaq    4096(%rdi), %rsp
+        ret
+u_faulting_return:
+        movq    %r8, %rsp
+        jmp     *8192(%rdi)
+u_faulting_jump:
+        call    *12288(%rdi)
+u_faulting_call:
+        int     $0x80
+
+/* As many rounds as the argument says, of four branches each, none of them conditional. */
+        .globl  u_jumps
+u_jumps:
+        leaq    3f(%rip), %rcx
+1:      leaq    1b(%rip), %rdx
+        nop
+        jmp     2f
+        nop
+2:      incl    %eax
+        call    4f
+        decq    %rdi
+        cmovzq  %rcx, %rdx
+        jmp     *%rdx
+3:      int     $0x80
+4:      incl    %eax
+        nop
+        ret
+
+/* One conditional branch, and then one other for ever; who interrupts it goes on at u_end. */
+        .globl  u_stuck, u_end
+u_stuck:
+        jrcxz   1f
+1:      jmp     1b
+u_end:
+        int     $0x80
+
+/* Reads a counter before each of 10 branches; returns how often it was not the number of branches so far. */
         .globl  u_rdpmc
 u_rdpmc:
         movl    %edi, %r8d

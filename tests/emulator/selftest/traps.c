@@ -50,6 +50,7 @@ static bool page_fault(void)
 
 void trap(struct frame *f)
 {
+    traps.from_user += (f->cs & 3) == 3;
     switch ( f->vector )
     {
     case VECTOR_DB:
@@ -65,6 +66,8 @@ void trap(struct frame *f)
         counter_interrupt(f, APIC_NMI);
         if ( on_nmi )
             on_nmi(traps.rip, traps.count);
+        if ( traps.resume_at )
+            f->rip = traps.resume_at;
         return;
     case VECTOR_PF:
         if ( page_fault() )
@@ -119,6 +122,9 @@ void traps_set_up(void)
     gate(0x80, vector_0x80, 3, 0);
     asm volatile("lidt %0" : : "m"(idtr));
     asm volatile("ltr %w0" : : "r"(TSS_SELECTOR));
+    wrmsr(MSR_STAR, 0x13ull << 48 | KERNEL_CS << 32);
+    wrmsr(MSR_LSTAR, (uint64_t)system_call);
+    wrmsr(MSR_FMASK, FLAG_TF | FLAG_IF);
     APIC[APIC_SPURIOUS] = 0x100 | VECTOR_SPURIOUS;
     APIC[APIC_LVT_COUNTER] = APIC_NMI;
     APIC[APIC_LVT_LINT0] = APIC_MASKED;
