@@ -1,12 +1,37 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "casmotion/trace/trace_check.h"
 
+#include <string>
+#include <unordered_map>
+#include <utility>
+
 #include "conditions.h"
 #include "explanation.h"
 #include "timeline.h"
 #include "window_query.h"
 
 namespace casmotion {
+
+class WindowAnswers {
+  public:
+    explicit WindowAnswers(std::uint32_t rlimit) : query(rlimit) {}
+
+    const trace::WindowAnswer& of(const std::vector<trace::Symbol>& shape) {
+        std::string key(reinterpret_cast<const char*>(shape.data()), shape.size() * sizeof(trace::Symbol));
+        const auto known = known_.find(key);
+        if (known != known_.end()) return known->second;
+        return known_.emplace(std::move(key), query.ask(shape)).first->second;
+    }
+
+    trace::WindowQuery query;
+
+  private:
+    std::unordered_map<std::string, trace::WindowAnswer> known_;
+};
+
+std::shared_ptr<WindowAnswers> make_window_answers(std::uint32_t rlimit_per_query) {
+    return std::make_shared<WindowAnswers>(rlimit_per_query);
+}
 
 namespace {
 
@@ -28,7 +53,7 @@ void add_apoint(TraceReport& report, const Record& record, std::uint64_t index, 
 
 // Puts each shape to the solver, in the order in which they occur, and adds what does not hold to the conditions.
 void ask_solver(TraceReport& report, const trace::WindowCollector& collector, const TraceOptions& options) {
-    trace::WindowQuery query(options.rlimit_per_query);
+    const std::shared_ptr<WindowAnswers> answers = options.answers ? options.answers : make_window_answers(options.rlimit_per_query);
     const auto add = [&report](Condition condition, Verdict verdict, const std::string& reason,
                                std::optional<std::uint64_t> record, std::optional<std::uint64_t> ordinal) {
         ConditionResult& result = report.conditions[static_cast<std::size_t>(condition)];
@@ -41,7 +66,7 @@ void ask_solver(TraceReport& report, const trace::WindowCollector& collector, co
         result.ordinal = ordinal;
     };
     for (const trace::ShapeUse& use : collector.shapes()) {
-        const trace::WindowAnswer answer = query.ask(use.shape);
+        const trace::WindowAnswer& answer = answers->of(use.shape);
         if (answer.verdict == Verdict::kHolds) continue;
         add(answer.condition, answer.verdict, answer.reason, use.first_record, use.first_ordinal);
     }
@@ -51,8 +76,8 @@ void ask_solver(TraceReport& report, const trace::WindowCollector& collector, co
             std::nullopt, std::nullopt);
     report.queries = {.windows = collector.windows(),
                       .shapes = collector.shapes().size(),
-                      .queries = query.queries(),
-                      .steps = query.steps()};
+                      .queries = answers->query.queries(),
+                      .steps = answers->query.steps()};
 }
 
 }  // namespace

@@ -60,19 +60,35 @@ Manifest plain_manifest() {
     return manifest;
 }
 
+TEST(Conditions, SharedAnswersAreTheSame) {
+    TraceOptions shared;
+    shared.answers = make_window_answers();
+    const TraceReport first = check(plain_manifest(), plain_log(), shared);
+    const TraceReport again = check(plain_manifest(), plain_log(), shared);
+    EXPECT_EQ(to_text(first), to_text(check(plain_manifest(), plain_log())));
+    EXPECT_EQ(to_text(again), to_text(first)) << "nothing was asked a second time";
+}
+
 class RealLog : public testing::TestWithParam<const char*> {};
 
 TEST_P(RealLog, IsVerified) {
     auto reader = LogReader::open(std::string(TRACE_TEST_DATA) + "/" + GetParam());
     ASSERT_TRUE(reader.ok()) << reader.status().message();
     const TraceReport report = check_trace(**reader);
-    EXPECT_TRUE(report.verdict().ok()) << report.verdict().message();
+    if (report.apoints_by_state == 0) {
+        EXPECT_TRUE(report.verdict().ok()) << report.verdict().message();
+    } else {  // names by state, and a processor that shows XSAVEOPT: for a replay to tell
+        for (const ConditionResult& result : report.conditions) {
+            const bool told = result.condition != Condition::kC2 && result.condition != Condition::kC4;
+            EXPECT_EQ(result.verdict, told ? Verdict::kHolds : Verdict::kCannotTell) << name_of(result.condition) << ": " << result.reason;
+        }
+    }
     EXPECT_GT(report.queries.shapes, 10u);
-    EXPECT_EQ(report.queries.queries, 2 * report.queries.shapes);
+    EXPECT_GE(report.queries.queries, 2 * report.queries.shapes);
     const auto json = nlohmann::json::parse(to_json(report));
     EXPECT_EQ(json["conditions"].size(), 6u);
 }
-INSTANTIATE_TEST_SUITE_P(All, RealLog, testing::Values("probe-shutdown.log", "probe-stopped.log"));
+INSTANTIATE_TEST_SUITE_P(All, RealLog, testing::Values("probe-shutdown.log", "probe-stopped.log", "probe-points.log"));
 
 TEST(Conditions, EndWithEveryReason) {
     for (const std::uint32_t reason : {CASM_END_SHUTDOWN, CASM_END_CRASHED, CASM_END_STOPPED, CASM_END_DESTROYED}) {
