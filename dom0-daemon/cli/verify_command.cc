@@ -19,17 +19,21 @@ class VerifyCommand final : public Command {
   public:
     explicit VerifyCommand(CLI::App& app) {
         app.add_option("log", log_, "the log to check")->type_name("LOG");
-        app.add_flag("--model", model_, "check the model instead: theorem, need of each condition, event classes, protocol");
+        app.add_flag("--model", model_, "check no log but the proofs: theorem, need of each condition, event classes, protocol");
         app.add_flag("--replay", replay_, "replay it too, and compare every state with the recording");
         options_.declare(app);
         app.add_option("--report", page_, "write a page for people, in HTML")->type_name("FILE.html");
         app.add_flag("--json", json_, "print the result as JSON on stdout");
         app.footer(
             "Examples:\n"
-            "  casmotion verify boot.log                        the conditions C1 to C6; needs no Xen\n"
-            "  casmotion verify boot.log --replay --json\n"
+            "  casmotion verify boot.log                        does the log determine the execution? needs no Xen\n"
+            "  casmotion verify boot.log --replay --json        and is a replay that execution?\n"
             "  casmotion verify boot.log --report boot.html\n"
-            "  casmotion verify --model                         the proofs that the solver checks\n"
+            "  casmotion verify --model                         about a minute\n"
+            "\n"
+            "For each of the conditions C1 to C6, under which a replay passes through the recorded states, it says: holds; "
+            "refuted,\n"
+            "with the record at fault; or cannot be told, and why. A wrong value that could have been is seen by a replay only.\n"
             "\n"
             "Exit codes: 0 everything holds, 1 a condition is refuted or the replay differs, 2 usage, 65 the "
             "log is damaged or has no end,\n"
@@ -119,7 +123,7 @@ class VerifyCommand final : public Command {
 }  // namespace
 
 DeclaredCommand declare_verify(CLI::App& parent) {
-    CLI::App* app = parent.add_subcommand("verify", "Check a log; with --replay compare a replay with it");
+    CLI::App* app = parent.add_subcommand("verify", "Check that a log determines one execution; with --replay that a replay is it");
     return {app, std::make_unique<VerifyCommand>(*app)};
 }
 
