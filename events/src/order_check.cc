@@ -12,6 +12,8 @@ namespace casmotion {
 
 namespace {
 
+constexpr std::uint32_t kDebugVector = 1;  // of an ENTRY of kind exception
+
 constexpr std::uint64_t kEntriesPerTripMax = 64;  // far above what one trip through Xen can count
 constexpr std::optional<OrderFault> kGood = std::nullopt;
 
@@ -108,10 +110,12 @@ std::optional<OrderFault> OrderCheck::entry(const Record& record) {
             break;  // an exception or a mode switch inside a multicall: the outputs belong to the hypercall's
                     // entry
     }
-    if (values && record.kind != CASM_ENTRY_PRIVOP && record.kind != CASM_ENTRY_FORCED_CPUID)
+    // A guest that steps itself through an emulated instruction: Xen raises its trap while it emulates.
+    const bool step = values && record.kind == CASM_ENTRY_EXCEPTION && (record.aux & 0xff) == kDebugVector;
+    if (values && !step && record.kind != CASM_ENTRY_PRIVOP && record.kind != CASM_ENTRY_FORCED_CPUID)
         return fault("the output of an emulated instruction is followed by another entry",
                      "privop or forced_cpuid", describe(record));
-    if (values || record.kind == CASM_ENTRY_HYPERCALL) {
+    if ((values && !step) || record.kind == CASM_ENTRY_HYPERCALL) {
         tsc_ = msr_ = cpuid_ = results_ = 0;
         open_call_ = false;
     }

@@ -13,6 +13,7 @@ namespace {
 
 // A trip of more records is cut into several windows: every place between two records is a state too.
 constexpr std::size_t kWindowRecordsMax = 64;
+constexpr std::uint32_t kDebugVector = 1;
 constexpr std::uint16_t kOtherDetail = 0xffff;  // any detail that is treated like all those without outputs
 
 static_assert(sizeof(Symbol) == 4 && std::has_unique_object_representations_v<Symbol>);
@@ -84,11 +85,14 @@ void WindowCollector::add(const Record& record, std::uint64_t index, std::uint64
     const Symbol symbol = symbol_of(record);
     key_.append(reinterpret_cast<const char*>(&symbol), sizeof(symbol));
     if (record.cls == CASM_CLS_RESULT || record.cls == CASM_CLS_OUTMEM) call_open_ = true;
+    if (record.cls == CASM_CLS_TSC || record.cls == CASM_CLS_MSR || record.cls == CASM_CLS_CPUID) value_open_ = true;
     if (record.cls == CASM_CLS_ENTRY) {
-        // An exception or a mode switch inside a multicall is part of the multicall's trip.
-        entered_ = !call_open_ || record.kind == CASM_ENTRY_HYPERCALL || record.kind == CASM_ENTRY_PRIVOP ||
-                   record.kind == CASM_ENTRY_FORCED_CPUID;
-        if (entered_) call_open_ = false;
+        // An exception or a mode switch inside a multicall is part of the multicall's trip, the trap of a guest that steps
+        // itself through an emulated instruction part of that one's.
+        const bool step = value_open_ && record.kind == CASM_ENTRY_EXCEPTION && (record.aux & 0xff) == kDebugVector;
+        entered_ = !step && (!call_open_ || record.kind == CASM_ENTRY_HYPERCALL || record.kind == CASM_ENTRY_PRIVOP ||
+                             record.kind == CASM_ENTRY_FORCED_CPUID);
+        if (entered_) call_open_ = value_open_ = false;
     }
 }
 

@@ -57,6 +57,7 @@ class WindowCollector {
     std::uint64_t first_record_ = 0, first_ordinal_ = 0, windows_ = 0;
     bool entered_ = false;      // the window has the ENTRY to which its outputs belong
     bool call_open_ = false;    // it has outputs of a hypercall whose ENTRY is still to come
+    bool value_open_ = false;   // ... of an emulated instruction
     bool complete_ = true;
     std::unordered_map<std::string, std::size_t> known_;
     std::vector<ShapeUse> shapes_;

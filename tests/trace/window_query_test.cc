@@ -39,6 +39,18 @@ TEST(WindowQuery, ATripWithAllItsOutputsHasOneEnd) {
               Verdict::kHolds);
 }
 
+// A guest that steps itself: its trap is raised while the instruction is emulated.
+TEST(WindowQuery, ADebugTrapWithinAnEmulatedInstructionIsPartOfItsTrip) {
+    const std::vector<Record> records{tsc(), entry(CASM_ENTRY_EXCEPTION, 1), entry(CASM_ENTRY_PRIVOP, kPrivopFastRdtsc), evtchn(),
+                                      entry(CASM_ENTRY_EXCEPTION, 1)};
+    WindowCollector collector(10);
+    for (std::size_t i = 0; i < records.size(); ++i) collector.add(records[i], i, 0);
+    collector.finish();
+    ASSERT_EQ(collector.shapes().size(), 2u);
+    EXPECT_EQ(to_text(collector.shapes()[0].shape), "tsc, entry exception, entry privop 0xf31, evtchn");
+    EXPECT_EQ(ask({records.begin(), records.begin() + 4}).verdict, Verdict::kHolds);
+}
+
 TEST(WindowQuery, AMissingInputIsNamed) {
     for (const auto& [record, cls] : {std::pair{entry(CASM_ENTRY_PRIVOP, kPrivopFastRdtsc), "tsc"},
                                       std::pair{entry(CASM_ENTRY_FORCED_CPUID, 0), "cpuid"},

@@ -133,6 +133,22 @@ TEST_F(Values, AnotherMsrResultDiverges) {
     EXPECT_EQ(c.mode, CASM_MODE_DIVERGED);
 }
 
+TEST_F(Values, WhatAFailedRdmsrLeavesBehindIsNotLogged) {
+    record();
+    std::uint64_t value = 0xffff82d040201234;
+    EXPECT_EQ(casm_log_msr(X86EMUL_OKAY + 2, 0x1a0, &value), X86EMUL_OKAY + 2);
+    EXPECT_EQ(logged(), bytes({CASM_CLS_MSR, X86EMUL_OKAY + 2, 0, 0x1a0}, {0}));
+}
+
+TEST_F(Values, TheEmulatorsOwnLookAtBranchSteppingIsNoOutput) {
+    record();
+    std::uint64_t value = 42;
+    EXPECT_EQ(casm_log_msr(X86EMUL_OKAY + 2, MSR_IA32_DEBUGCTLMSR, &value), X86EMUL_OKAY + 2);
+    EXPECT_TRUE(logged().empty());
+    EXPECT_EQ(casm_log_msr(X86EMUL_OKAY, MSR_IA32_DEBUGCTLMSR, &value), X86EMUL_OKAY);
+    EXPECT_FALSE(logged().empty()) << "a value would be one";
+}
+
 TEST_F(Values, RdmsrOfTheTscIsATscRecord) {
     record();
     std::uint64_t value = 1000 * kQuantum + 1;

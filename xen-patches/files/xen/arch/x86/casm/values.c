@@ -36,6 +36,11 @@ int casm_log_msr(int rc, unsigned int msr, uint64_t *val)
     struct casm_domain *c = current->arch.casm;
     struct casm_rec rec = { .cls = CASM_CLS_MSR, .kind = rc, .aux = msr };
 
+    /* Read by the emulator for each instruction that the guest steps, and never there: no output of the instruction. */
+    if ( msr == MSR_IA32_DEBUGCTLMSR && rc != X86EMUL_OKAY )
+        return rc;
+    if ( rc != X86EMUL_OKAY )
+        *val = 0; /* what was on Xen's stack */
     if ( msr == MSR_IA32_TSC && rc == X86EMUL_OKAY )
         log_tsc(c, val);
     else if ( casm_logging(c) )
