@@ -12,7 +12,7 @@
 #include <stdint.h>
 #endif
 
-#define CASM_ABI_VERSION 2u
+#define CASM_ABI_VERSION 3u
 
 /* Number of our domctl; its payload (struct casm_domctl) lies in xen_domctl.u.pad (128 bytes). */
 #define XEN_DOMCTL_casm 1100
@@ -59,7 +59,12 @@ enum casm_end_reason {
 
 enum casm_apoint_kind {
     CASM_APOINT_CANONICAL = 1, /* the boundary right after the b-th conditional branch since the entry: unique by its count */
-    CASM_APOINT_BY_STATE = 2,  /* no conditional branch for long: the first boundary with this count, RIP and registers */
+    /*
+     * No conditional branch for long: a boundary with this count, RIP and registers. The first word of `state` says where to
+     * look for it: branches of any kind that had retired since the entry, or the point, before it when the recording was
+     * interrupted; interrupts since then may have been counted too. It is no part of the name. 0: not known.
+     */
+    CASM_APOINT_BY_STATE = 2,
 };
 #define CASM_BRANCHES_INTERVAL 64u /* entries between BRANCHES records; a power of two */
 

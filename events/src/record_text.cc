@@ -16,6 +16,11 @@ namespace {
 
 constexpr std::size_t kBlobTextMaxBytes = 32;  // longer blobs are shortened in text output
 
+// The first word of an APOINT's blob: the branch that the point is behind, or where to look for it.
+std::string origin_name(const Record& apoint) {
+    return apoint.kind == CASM_APOINT_BY_STATE ? "transfers" : "from";
+}
+
 std::string hex(std::uint64_t value) {
     char text[24];
     std::snprintf(text, sizeof(text), "0x%" PRIx64, value);
@@ -126,6 +131,10 @@ nlohmann::ordered_json applied_counters(const Record& record) {
     return counters;
 }
 
+std::string origin_text(const Record& apoint, std::uint64_t origin) {
+    return apoint.kind == CASM_APOINT_BY_STATE ? std::to_string(origin) : hex(origin);
+}
+
 }  // namespace
 
 std::string to_text(const Record& record, RecordIndex index, SyncOrdinal ordinal) {
@@ -136,7 +145,7 @@ std::string to_text(const Record& record, RecordIndex index, SyncOrdinal ordinal
     for (const FieldInfo& field : fields_of(record.cls)) {
         line += ' ';
         if (const auto state = apoint_state(record); state && field.place == Place::kBlob) {
-            line += "from=" + hex(state->from) + " rcx=" + hex(state->rcx) + " rsp=" + hex(state->rsp);
+            line += origin_name(record) + "=" + origin_text(record, state->from) + " rcx=" + hex(state->rcx) + " rsp=" + hex(state->rsp);
             continue;
         }
         line += field.name;
@@ -182,7 +191,7 @@ std::string to_json(const Record& record, RecordIndex index, SyncOrdinal ordinal
             if (record.cls == CASM_CLS_END) {
                 out[key] = applied_counters(record);
             } else if (const auto state = apoint_state(record)) {
-                out[key] = {{"from", hex(state->from)}, {"rcx", hex(state->rcx)}, {"rsp", hex(state->rsp)}};
+                out[key] = {{origin_name(record), origin_text(record, state->from)}, {"rcx", hex(state->rcx)}, {"rsp", hex(state->rsp)}};
             } else {
                 out[key] = hex(record.blob);
                 if (is_text(record)) out["text"] = printable(record.blob);

@@ -141,8 +141,8 @@ Status check_apoint(const Record& record) {
     const bool branch = std::any_of(record.blob.begin(), record.blob.begin() + 8, [](std::uint8_t b) { return b != 0; });
     if (record.kind == CASM_APOINT_CANONICAL && (record.w[0] == 0 || !branch))
         return {Category::kRefuted, "a canonical apoint needs a branch: branches and the branch's address must not be 0"};
-    if (record.kind == CASM_APOINT_BY_STATE && branch)
-        return {Category::kRefuted, "an apoint named by state has no branch: its address must be 0"};
+    if (record.kind == CASM_APOINT_BY_STATE && record.blob[7] >= 0x80)
+        return {Category::kRefuted, "an apoint named by state: where to look for it must be below 2^63 branches"};
     return {};
 }
 

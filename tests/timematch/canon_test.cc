@@ -12,12 +12,13 @@ namespace {
 
 constexpr std::uint64_t base = 0x401000;
 
-casm_tm_obs seen(casm_tm_reason reason, std::uint64_t branches, std::uint64_t at) {
+casm_tm_obs seen(casm_tm_reason reason, std::uint64_t branches, std::uint64_t at, std::uint64_t transfers = 0) {
     return {.branches = branches,
             .rip = at,
             .rcx = 3,
             .rsp = 4,
             .hash = 5,
+            .transfers = transfers,
             .reason = static_cast<std::uint8_t>(reason)};
 }
 
@@ -150,12 +151,14 @@ TEST_F(Canon, WhatMustNotRunUnderTfDoesNotDoSoAfterALoadOfSs) {
 
 TEST_F(Canon, WithoutBranchesThePointIsNamedByState) {
     begin(4);
-    expect(seen(CASM_TM_INTERRUPT, 9, base), plain, CASM_TM_SINGLE);
-    for (unsigned step = 1; step < 4; ++step) expect(seen(CASM_TM_STEP, 9, base), plain, CASM_TM_SINGLE);
-    expect(seen(CASM_TM_STEP, 9, base), plain, CASM_TM_DELIVER);
+    expect(seen(CASM_TM_INTERRUPT, 9, base, 700), plain, CASM_TM_SINGLE);
+    for (unsigned step = 1; step < 4; ++step)
+        expect(seen(CASM_TM_STEP, 9, base, 700 + step), plain, CASM_TM_SINGLE);
+    expect(seen(CASM_TM_STEP, 9, base, 704), plain, CASM_TM_DELIVER);
     EXPECT_EQ(canon_.point.kind, CASM_TM_BY_STATE);
     EXPECT_EQ(canon_.point.from, 0u);
     EXPECT_EQ(canon_.point.branches, 9u);
+    EXPECT_EQ(canon_.point.transfers, 700u) << "our own traps are counted too";
 }
 
 TEST_F(Canon, NeverBehindALoadOfSsOrAnIret) {

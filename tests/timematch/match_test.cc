@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::uint64_t from = 0x401000, rip = 0x402000;
 constexpr casm_match_limits small{
-    .margin_branches = 10, .rearm_min = 2, .overflow_max = 1000, .max_hits = 50};
+    .margin_branches = 10, .rearm_min = 2, .overflow_max = 1000, .max_hits = 50, .slack_shift = 4};
 
 casm_tm_point canonical(std::uint64_t branches) {
     return {.branches = branches,
@@ -22,21 +22,30 @@ casm_tm_point canonical(std::uint64_t branches) {
             .rcx = 3,
             .rsp = 4,
             .hash = 5,
+            .transfers = 0,
             .kind = CASM_TM_CANONICAL};
 }
 
-casm_tm_point by_state(std::uint64_t branches) {
-    return {
-        .branches = branches, .from = 0, .rip = rip, .rcx = 3, .rsp = 4, .hash = 5, .kind = CASM_TM_BY_STATE};
+casm_tm_point by_state(std::uint64_t branches, std::uint64_t transfers = 0) {
+    return {.branches = branches,
+            .from = 0,
+            .rip = rip,
+            .rcx = 3,
+            .rsp = 4,
+            .hash = 5,
+            .transfers = transfers,
+            .kind = CASM_TM_BY_STATE};
 }
 
 // The registers of the targets above, at another address if one is given.
-casm_tm_obs seen(casm_tm_reason reason, std::uint64_t branches, std::uint64_t at = rip) {
+casm_tm_obs seen(casm_tm_reason reason, std::uint64_t branches, std::uint64_t at = rip,
+                 std::uint64_t transfers = 0) {
     return {.branches = branches,
             .rip = at,
             .rcx = 3,
             .rsp = 4,
             .hash = 5,
+            .transfers = transfers,
             .reason = static_cast<std::uint8_t>(reason)};
 }
 
@@ -264,7 +273,7 @@ TEST(MatchBegin, LimitsWithoutMeaningAreRefused) {
         casm_match match;
         EXPECT_EQ(casm_match_begin(&match, &target, &limits), CASM_TM_WHY_BAD_LIMITS);
     }
-    casm_match_limits large{.margin_branches = ~0u, .rearm_min = ~0u, .overflow_max = ~0u, .max_hits = ~0u};
+    casm_match_limits large{.margin_branches = ~0u, .rearm_min = ~0u, .overflow_max = ~0u, .max_hits = ~0u, .slack_shift = 63};
     casm_match match;
     const casm_tm_point far = canonical((1ull << 63) - 1);
     EXPECT_EQ(casm_match_begin(&match, &far, &large), CASM_TM_OK);
@@ -290,10 +299,10 @@ TEST(MatchCost, DoesNotDependOnHowOftenTheTargetRuns) {
     for (const std::uint32_t late : {0u, 7u, 255u}) {
         Machine replay(program, State{}, Hardware{.lateness = late, .impatience = 100000});
         const Replayed replayed =
-            replay_point(replay, recorded.canon.point, {256, 16, CASM_MATCH_OVERFLOW_MAX_DEFAULT, 1u << 22});
+            replay_point(replay, recorded.canon.point, {256, 16, CASM_MATCH_OVERFLOW_MAX_DEFAULT, 1u << 22, 8});
         ASSERT_EQ(replayed.outcome, Outcome::Delivered) << text(replayed.last);
         EXPECT_EQ(replay.state(), machine.state()) << replay.state().text();
-        EXPECT_EQ(over_the_bound(replayed, true), "");
+        EXPECT_EQ(over_the_bound(replayed, true, 0), "");
         EXPECT_LE(replayed.match.hits, 256u);
         EXPECT_EQ(replayed.match.steps, 1u);
         EXPECT_EQ(replayed.match.overflows, 1u);
@@ -302,8 +311,8 @@ TEST(MatchCost, DoesNotDependOnHowOftenTheTargetRuns) {
 }
 
 // Why points by state are second choice: registers that come again with other memory. The replay stops at the
-// first.
-TEST(MatchByState, StopsAtTheFirstEqualStateWhateverTheMemory) {
+// first of them that is not before the slack.
+TEST(MatchByState, StopsAtAnEqualStateWhateverTheMemory) {
     const Program program({{Op::MemInc}, {Op::Jmp, 0}});
     Machine machine(program, State{}, Hardware{});
     while (machine.state().now < 50) machine.advance();
@@ -316,7 +325,14 @@ TEST(MatchByState, StopsAtTheFirstEqualStateWhateverTheMemory) {
     const Replayed replayed = replay_point(replay, recorded.canon.point, small);
     EXPECT_EQ(replayed.outcome, Outcome::Delivered);
     EXPECT_TRUE(replay.state().same_registers(machine.state()));
-    EXPECT_EQ(replay.state().memory[0], 0u);
+    EXPECT_EQ(recorded.canon.point.transfers, 25u);
+    EXPECT_EQ(replay.state().memory[0], 25u - (2 * small.margin_branches + 25 / 16)) << "the slack";
+
+    casm_tm_point uncounted = recorded.canon.point;
+    uncounted.transfers = 0;
+    Machine first(program, State{}, Hardware{});
+    EXPECT_EQ(replay_point(first, uncounted, small).outcome, Outcome::Delivered);
+    EXPECT_EQ(first.state().memory[0], 0u);
 
     // The same loop with a conditional branch has canonical points, and they are exact.
     const Program counted({{Op::MemInc}, {Op::Jcc, 0}, {Op::Jmp, 0}});
@@ -327,6 +343,67 @@ TEST(MatchByState, StopsAtTheFirstEqualStateWhateverTheMemory) {
     Machine again(counted, State{}, Hardware{});
     EXPECT_EQ(replay_point(again, canonical.canon.point, small).outcome, Outcome::Delivered);
     EXPECT_EQ(again.state(), exact.state());
+}
+
+// No conditional branch, and registers that change: only branches of any kind tell how far it is.
+TEST(MatchCost, OfAPointByStateDoesNotDependOnHowOftenTheTargetRuns) {
+    const Program program({{Op::Add}, {Op::MemInc}, {Op::SetRcx}, {Op::Jmp, 0}});
+    Machine machine(program, State{}, Hardware{});
+    while (machine.state().now < 1'000'000) machine.advance();
+    const Recorded recorded = record_point(machine, {CASM_CANON_MAX_STEPS_DEFAULT});
+    ASSERT_EQ(recorded.outcome, Outcome::Delivered);
+    ASSERT_EQ(recorded.canon.point.kind, CASM_TM_BY_STATE);
+    EXPECT_NEAR(static_cast<double>(recorded.canon.point.transfers), 250'000, 2);
+    for (const std::uint32_t late : {0u, 7u, 255u}) {
+        Machine replay(program, State{}, Hardware{.lateness = late, .impatience = 100000});
+        const Replayed replayed = replay_point(replay, recorded.canon.point,
+                                               {256, 16, CASM_MATCH_OVERFLOW_MAX_DEFAULT, 1u << 22, 8});
+        ASSERT_EQ(replayed.outcome, Outcome::Delivered) << text(replayed.last);
+        EXPECT_EQ(over_the_bound(replayed, true, CASM_CANON_MAX_STEPS_DEFAULT), "");
+        EXPECT_LE(replayed.match.hits, 512u + 250'000 / 256 + 16 + 256);
+        EXPECT_EQ(replayed.match.overflows, 1u);
+        EXPECT_EQ(replayed.match.worst_late_branches, late + 1) << "the interrupt itself is counted";
+    }
+}
+
+TEST_F(Match, ByStateTheSlackIsLeftForInterruptsThatWereCounted) {
+    begin(by_state(3, 1600));  // slack 2 * 10 + 1600 / 16
+    expect(seen(CASM_TM_BEGIN, 0, rip + 1), CASM_TM_OVERFLOW, 1000, CASM_TM_FLAG_TRANSFERS);
+    expect(seen(CASM_TM_INTERRUPT, 3, rip + 1, 1003), CASM_TM_OVERFLOW, 477, CASM_TM_FLAG_TRANSFERS);
+    expect(seen(CASM_TM_INTERRUPT, 3, rip + 1, 1483), CASM_TM_BREAK, rip);
+    EXPECT_EQ(match_.worst_late_branches, 3u);
+    expect(seen(CASM_TM_BREAKPOINT, 3, rip, 1590), CASM_TM_DELIVER);
+}
+
+TEST_F(Match, ByStateWhatLooksTheSameBeforeTheSlackIsNotThePoint) {
+    begin(by_state(3, 500));
+    expect(seen(CASM_TM_INTERRUPT, 3, rip, 100), CASM_TM_OVERFLOW, 500 - 100 - 51, CASM_TM_FLAG_TRANSFERS);
+    expect(seen(CASM_TM_INTERRUPT, 3, rip, 447), CASM_TM_DELIVER);
+}
+
+TEST_F(Match, ByStateAShortWayIsGoneFromHitToHit) {
+    begin(by_state(3, 500));
+    expect(seen(CASM_TM_BEGIN, 0, rip + 1, 447), CASM_TM_BREAK, rip);
+    begin(by_state(3, 500));
+    expect(seen(CASM_TM_BEGIN, 0, rip + 1, 446), CASM_TM_OVERFLOW, 3, CASM_TM_FLAG_TRANSFERS);
+}
+
+TEST_F(Match, ByStatePastThePointIsNoticedOnTheWayToo) {
+    begin(by_state(3, 500));
+    expect_failure(seen(CASM_TM_INTERRUPT, 4, rip, 100), CASM_TM_WHY_OVERSHOT);
+}
+
+TEST(MatchBegin, TransfersBelongToPointsByState) {
+    casm_match match;
+    casm_tm_point point = canonical(3);
+    point.transfers = 1;
+    EXPECT_EQ(casm_match_begin(&match, &point, &small), CASM_TM_WHY_BAD_BRANCHES);
+    point = by_state(3, 1ull << 63);
+    EXPECT_EQ(casm_match_begin(&match, &point, &small), CASM_TM_WHY_BAD_BRANCHES);
+    casm_match_limits limits = small;
+    limits.slack_shift = 64;
+    point = by_state(3, 5);
+    EXPECT_EQ(casm_match_begin(&match, &point, &limits), CASM_TM_WHY_BAD_LIMITS);
 }
 
 TEST(TimePointOrder, IsThatOfTime) {

@@ -62,6 +62,7 @@ struct Logged {
     State at;  // before the effect
     bool a_point = false;
     casm_tm_point point{};
+    std::uint64_t looked_for = 0;  // instructions
     std::uint8_t effect = 0;
 };
 
@@ -77,10 +78,12 @@ std::vector<Logged> record_session(const Program& program, const Hardware& hardw
         Logged logged;
         if (exit == Exit::Interrupt) {
             machine.set_interrupts(random.times(machine.state().now, 30, random.below(4)));
+            const std::uint64_t from = machine.state().now;
             const Recorded recorded = record_point(machine, limits);
             if (recorded.canon.suspects) bad = "a good counter is suspected";
             logged.a_point = recorded.outcome == Outcome::Delivered;
             logged.point = recorded.canon.point;
+            logged.looked_for = machine.state().now - from + 4;  // and the interrupts
             if (recorded.outcome == Outcome::Failed) {
                 if (recorded.last.why != CASM_TM_WHY_NO_POINT) bad = text(recorded.last);
                 demand = machine.state().now + 1 + random.below(30);
@@ -110,7 +113,8 @@ std::string replay_session(const Program& program, Hardware hardware, const std:
         .margin_branches = static_cast<std::uint32_t>(1 + random.below(12)),
         .rearm_min = static_cast<std::uint32_t>(random.below(6)),
         .overflow_max = random.one_in(3) ? static_cast<std::uint32_t>(1 + random.below(20)) : 0x7fffffff,
-        .max_hits = CASM_MATCH_MAX_HITS_DEFAULT};
+        .max_hits = CASM_MATCH_MAX_HITS_DEFAULT,
+        .slack_shift = static_cast<std::uint32_t>(random.below(12))};
     hardware.lateness = static_cast<std::uint32_t>(random.below(limits.margin_branches));
     hardware.skid_instructions =
         static_cast<std::uint32_t>(random.below(limits.margin_branches - hardware.lateness));
@@ -133,7 +137,7 @@ std::string replay_session(const Program& program, Hardware hardware, const std:
                 return "not delivered, " + text(replayed.last) + " for " + text(logged.point) + where +
                        machine.state().text();
             // (a program without entries between two points begins the second one later than the entry)
-            if (std::string over = over_the_bound(replayed, obeys_rf); !over.empty()) return over;
+            if (std::string over = over_the_bound(replayed, obeys_rf, logged.looked_for); !over.empty()) return over;
             seen.hits += replayed.match.hits;
             seen.interrupts += replayed.match.interrupts;
             ++(logged.point.kind == CASM_TM_CANONICAL ? seen.canonical : seen.by_state);

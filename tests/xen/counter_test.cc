@@ -47,6 +47,7 @@ class Counter : public testing::TestWithParam<Processor> {
             pmu.cpuid_ext_ecx = 0;
             pmu.sel_msr = MSR_K7_EVNTSEL0;
             pmu.ctr_msr = MSR_K7_PERFCTR0;
+            pmu.msr_step = 1;
         }
         if (p.kind == CASM_COUNTER_INTEL) pmu.cpuid_a = 4 | 4 << 8 | p.width << 16;
         unsigned why = 0;
@@ -61,8 +62,28 @@ TEST_P(Counter, CountsBranchesOfTheGuestOnly) {
     casm_counter_load(&state);
     EXPECT_EQ(pmu.sel, GetParam().event | kEnabled);
     pmu_retire(12345);
-    EXPECT_EQ(casm_counter_read(&state), 12345u);
+    EXPECT_EQ(casm_counter_read(&state, CASM_EVENT_CONDITIONAL), 12345u);
     EXPECT_EQ(pmu.interrupts, 0u);
+}
+
+TEST_P(Counter, CountsBranchesOfAnyKindBesides) {
+    casm_counter_load(&state);
+    EXPECT_EQ(pmu.sel_1, (GetParam().kind == CASM_COUNTER_INTEL ? 0xc4 : 0xc2) | kEnabled);
+    pmu_retire(100);
+    pmu_jump(23);
+    EXPECT_EQ(casm_counter_read(&state, CASM_EVENT_ANY), 123u);
+    casm_counter_arm(&state, CASM_EVENT_ANY, 50);
+    EXPECT_NE(pmu.sel_1 & kInterrupt, 0u);
+    EXPECT_EQ(pmu.sel & kInterrupt, 0u) << "the other is not touched";
+    pmu_jump(49);
+    EXPECT_EQ(pmu.interrupts, 0u);
+    pmu_jump(1);
+    EXPECT_EQ(pmu.interrupts, 1u);
+    casm_counter_save(&state);
+    EXPECT_EQ(pmu.sel_1, 0u);
+    pmu_jump(1000);
+    EXPECT_EQ(casm_counter_read(&state, CASM_EVENT_ANY), 173u);
+    EXPECT_EQ(casm_counter_read(&state, CASM_EVENT_CONDITIONAL), 100u);
 }
 
 TEST_P(Counter, IsKeptAcrossContextSwitches) {
@@ -71,7 +92,7 @@ TEST_P(Counter, IsKeptAcrossContextSwitches) {
         pmu_retire(100);
         casm_counter_save(&state);
         pmu_retire(77);  // another guest's
-        EXPECT_EQ(casm_counter_read(&state), 100 * i);
+        EXPECT_EQ(casm_counter_read(&state, CASM_EVENT_CONDITIONAL), 100 * i);
         EXPECT_EQ(pmu.sel, 0u);
     }
 }
@@ -79,81 +100,81 @@ TEST_P(Counter, IsKeptAcrossContextSwitches) {
 TEST_P(Counter, InterruptsAfterTheDistanceAndCountsOn) {
     casm_counter_load(&state);
     pmu_retire(50);
-    casm_counter_arm(&state, 1000);
-    EXPECT_EQ(casm_counter_read(&state), 50u);
+    casm_counter_arm(&state, CASM_EVENT_CONDITIONAL, 1000);
+    EXPECT_EQ(casm_counter_read(&state, CASM_EVENT_CONDITIONAL), 50u);
     EXPECT_NE(pmu.sel & kInterrupt, 0u);
     pmu_retire(999);
     EXPECT_EQ(pmu.interrupts, 0u);
-    EXPECT_EQ(casm_counter_read(&state), 1049u);
+    EXPECT_EQ(casm_counter_read(&state, CASM_EVENT_CONDITIONAL), 1049u);
     pmu_retire(1);
     EXPECT_EQ(pmu.interrupts, 1u);
     EXPECT_TRUE(casm_counter_interrupt());
     pmu_retire(30);
-    EXPECT_EQ(casm_counter_read(&state), 1080u);
+    EXPECT_EQ(casm_counter_read(&state, CASM_EVENT_CONDITIONAL), 1080u);
 }
 
 TEST_P(Counter, CanBeArmedForTheLongestAndTheShortestDistance) {
     casm_counter_load(&state);
     for (const std::uint64_t distance :
          {std::uint64_t{1}, std::uint64_t{2}, std::uint64_t{CASM_COUNTER_ARM_MAX}}) {
-        const std::uint64_t count = casm_counter_read(&state);
+        const std::uint64_t count = casm_counter_read(&state, CASM_EVENT_CONDITIONAL);
         const unsigned interrupts = pmu.interrupts;
-        casm_counter_arm(&state, distance);
+        casm_counter_arm(&state, CASM_EVENT_CONDITIONAL, distance);
         pmu_retire(distance - 1);
         EXPECT_EQ(pmu.interrupts, interrupts) << distance;
         pmu_retire(1);
         EXPECT_EQ(pmu.interrupts, interrupts + 1) << distance;
         EXPECT_TRUE(casm_counter_interrupt());
-        EXPECT_EQ(casm_counter_read(&state), count + distance);
+        EXPECT_EQ(casm_counter_read(&state, CASM_EVENT_CONDITIONAL), count + distance);
     }
 }
 
 TEST_P(Counter, IsDisarmedWithoutLosingItsCount) {
     casm_counter_load(&state);
-    casm_counter_arm(&state, 10);
+    casm_counter_arm(&state, CASM_EVENT_CONDITIONAL, 10);
     pmu_retire(4);
-    casm_counter_arm(&state, 0);
+    casm_counter_arm(&state, CASM_EVENT_CONDITIONAL, 0);
     pmu_retire(100);
     EXPECT_EQ(pmu.interrupts, 0u);
-    EXPECT_EQ(casm_counter_read(&state), 104u);
+    EXPECT_EQ(casm_counter_read(&state, CASM_EVENT_CONDITIONAL), 104u);
     const unsigned writes = pmu.writes;
-    casm_counter_arm(&state, 0);
+    casm_counter_arm(&state, CASM_EVENT_CONDITIONAL, 0);
     EXPECT_EQ(pmu.writes, writes) << "each exit asks for it: it must cost nothing";
 }
 
 TEST_P(Counter, StaysArmedAcrossAContextSwitch) {
     casm_counter_load(&state);
-    casm_counter_arm(&state, 10);
+    casm_counter_arm(&state, CASM_EVENT_CONDITIONAL, 10);
     pmu_retire(4);
     casm_counter_save(&state);
-    EXPECT_EQ(casm_counter_read(&state), 4u);
+    EXPECT_EQ(casm_counter_read(&state, CASM_EVENT_CONDITIONAL), 4u);
     casm_counter_load(&state);
     pmu_retire(5);
     EXPECT_EQ(pmu.interrupts, 0u);
     pmu_retire(1);
     EXPECT_EQ(pmu.interrupts, 1u);
-    EXPECT_EQ(casm_counter_read(&state), 10u);
+    EXPECT_EQ(casm_counter_read(&state, CASM_EVENT_CONDITIONAL), 10u);
 }
 
 // The overflow came while the vCPU was on its way out: its interrupt may have been somebody else's.
 TEST_P(Counter, AnOverflowThatWasMissedComesAtTheNextBranch) {
     casm_counter_load(&state);
-    casm_counter_arm(&state, 10);
+    casm_counter_arm(&state, CASM_EVENT_CONDITIONAL, 10);
     pmu_retire(15);
     casm_counter_save(&state);
     EXPECT_FALSE(casm_counter_interrupt()) << "nobody is loaded";
     pmu.interrupts = 0;
     casm_counter_load(&state);
-    EXPECT_EQ(casm_counter_read(&state), 15u);
+    EXPECT_EQ(casm_counter_read(&state, CASM_EVENT_CONDITIONAL), 15u);
     pmu_retire(1);
     EXPECT_EQ(pmu.interrupts, 1u);
-    EXPECT_EQ(casm_counter_read(&state), 16u);
+    EXPECT_EQ(casm_counter_read(&state, CASM_EVENT_CONDITIONAL), 16u);
 }
 
 TEST_P(Counter, TheInterruptComesAgainAfterItWasTaken) {
     casm_counter_load(&state);
     for (unsigned i = 1; i <= 3; ++i) {
-        casm_counter_arm(&state, 5);
+        casm_counter_arm(&state, CASM_EVENT_CONDITIONAL, 5);
         pmu_retire(6);
         EXPECT_EQ(pmu.interrupts, i);
         EXPECT_TRUE(casm_counter_interrupt());
@@ -165,7 +186,7 @@ TEST_P(Counter, AnUnusedOneIsNeverLoaded) {
     casm_counter_load(&state);
     casm_counter_save(&state);
     EXPECT_EQ(pmu.writes, 0u);
-    EXPECT_EQ(casm_counter_read(&state), 0u);
+    EXPECT_EQ(casm_counter_read(&state, CASM_EVENT_CONDITIONAL), 0u);
     EXPECT_FALSE(casm_counter_interrupt());
 }
 
@@ -184,7 +205,7 @@ TEST_P(Counter, IsExactUnderAnyOrderOfOperations) {
             case 1:
                 if (!loaded) break;
                 due = random.one_in(3) ? 0 : 1 + random.below(random.one_in(2) ? 10 : CASM_COUNTER_ARM_MAX);
-                casm_counter_arm(&state, due);
+                casm_counter_arm(&state, CASM_EVENT_CONDITIONAL, due);
                 due += due != 0 ? count : 0;
                 break;
             default: {
@@ -206,7 +227,7 @@ TEST_P(Counter, IsExactUnderAnyOrderOfOperations) {
                 break;
             }
         }
-        ASSERT_EQ(casm_counter_read(&state), count) << "step " << step;
+        ASSERT_EQ(casm_counter_read(&state, CASM_EVENT_CONDITIONAL), count) << "step " << step;
     }
 }
 
@@ -256,7 +277,7 @@ TEST(CounterKind, ProcessorsOfWhichWeKnowNoEventHaveNone) {
     pmu_reset(X86_VENDOR_INTEL, 6);
     boot_cpu_data.cpuid_level = 9;
     refused();
-    for (const std::uint32_t leaf : {0u, 1u | 4 << 8 | 48 << 16, 2u | 0 << 8 | 48 << 16,
+    for (const std::uint32_t leaf : {0u, 1u | 4 << 8 | 48 << 16, 2u | 1 << 8 | 48 << 16,
                                      2u | 2 << 8 | 39 << 16, 2u | 2 << 8 | 49 << 16}) {
         pmu_reset(X86_VENDOR_INTEL, 6);
         pmu.cpuid_a = leaf;
@@ -338,7 +359,7 @@ TEST(CounterKind, ZenHasItsLockMapSwitchedOff) {
     casm_counter_load(&state);
     EXPECT_EQ(pmu.ls_cfg, 0u);
     pmu_retire(3);
-    EXPECT_EQ(casm_counter_read(&state), 3u);
+    EXPECT_EQ(casm_counter_read(&state, CASM_EVENT_CONDITIONAL), 3u);
 }
 
 }  // namespace

@@ -101,6 +101,28 @@ TEST_F(ReplayPoints, TheMarginIsThatOfTheStart) {
     EXPECT_EQ(shim.overflow_at, 4000u);
 }
 
+TEST_F(ReplayPoints, AFarPointByStateIsApproachedByBranchesOfAnyKind) {
+    shim.transfers = 700;
+    Point point = by_state(0, kBranch);
+    point.from = 100'000;  // where to look
+    begin(point);
+    const std::uint64_t stop = 700 + 100'000 - 2 * CASM_MATCH_MARGIN_DEFAULT - 100'000 / 256;
+    EXPECT_EQ(shim.transfers_overflow_at, stop);
+    EXPECT_EQ(shim.overflow_at, 0u);
+    EXPECT_EQ(breakpoint(), 0u);
+    shim.transfers = 900;
+    EXPECT_EQ(interrupt(kBranch, 0), CASM_EXIT_SKIP) << "it looks like the point, but is far from it";
+    EXPECT_EQ(shim.transfers_overflow_at, stop);
+    shim.transfers = stop + 20;
+    interrupt(kNop, 0);
+    EXPECT_EQ(shim.transfers_overflow_at, 0u);
+    EXPECT_EQ(breakpoint(), kBranch);
+    shim.transfers = stop + 70;
+    EXPECT_EQ(hit(kBranch, 0), CASM_EXIT_DELIVER);
+    EXPECT_EQ(c.tp.stats.late_max_branches, 20u);
+    EXPECT_EQ(c.tp.stats.overflows, 2u);
+}
+
 TEST_F(ReplayPoints, APointByStateIsFoundByABreakpointAtItsRip) {
     begin(by_state(0, kBranch));
     EXPECT_EQ(breakpoint(), kBranch);
@@ -214,8 +236,11 @@ INSTANTIATE_TEST_SUITE_P(ReplayPoints, Malformed,
                                          Wrong{"RipInXen", [](Point& p) { p.rip = 0xffff830000000000; }},
                                          Wrong{"RipNotCanonical", [](Point& p) { p.rip = 0x800000000000; }},
                                          Wrong{"FromInXen", [](Point& p) { p.from = 0xffff82d040200000; }},
-                                         Wrong{"StateWithFrom",
-                                               [](Point& p) { p.kind = CASM_APOINT_BY_STATE; }}),
+                                         Wrong{"HugeTransfers",
+                                               [](Point& p) {
+                                                   p.kind = CASM_APOINT_BY_STATE;
+                                                   p.from = ~0ull;
+                                               }}),
                          [](const auto& info) { return std::string(info.param.name); });
 
 class BlobLength : public ReplayPoints, public testing::WithParamInterface<unsigned> {};

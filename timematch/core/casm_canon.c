@@ -36,6 +36,7 @@ static struct casm_tm_act deliver(struct casm_canon *c, const struct casm_tm_obs
     c->point.rcx = obs->rcx;
     c->point.rsp = obs->rsp;
     c->point.hash = obs->hash;
+    c->point.transfers = kind == CASM_TM_BY_STATE ? c->transfers : 0;
     c->state = ENDED;
     return action(CASM_TM_DELIVER, 0, 0);
 }
@@ -119,6 +120,7 @@ struct casm_tm_act casm_canon_next(struct casm_canon *c, const struct casm_tm_ob
     {
         c->state = STEPPING;
         c->shadow = 1;
+        c->transfers = obs->transfers < BRANCHES_LIMIT ? obs->transfers : 0;
     }
     else
     {

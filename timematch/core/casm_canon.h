@@ -17,7 +17,7 @@
  * The name is canonical if it can be: the boundary right after a conditional branch retired. `from` is the address of that
  * branch: replay breaks there, not at the RIP that it went to, so that its cost does not depend on how often that RIP runs.
  * After limits.max_steps actions without one (`jmp .`, an interpreter that only jumps through tables) the present boundary
- * is named by its state.
+ * is named by its state; how many branches of any kind had retired before the first action says where to look for it.
  *
  * Care taken:
  *  - REP string instructions are not stepped round by round: BREAK behind them runs all rounds. So no point lies inside one.
@@ -63,6 +63,7 @@ struct casm_canon {
     uint64_t last_rip;           /* at the previous observation */
     uint64_t last_branches;
     uint64_t breakpoint;         /* address of the last BREAK */
+    uint64_t transfers;          /* at the first observation: before our own traps, which may be counted */
     uint8_t state;
     uint8_t last_cls;            /* class of the instruction that the last action ran */
     uint8_t armed;               /* enum casm_tm_what of the last action; RUN before the first */

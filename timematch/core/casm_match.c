@@ -39,19 +39,20 @@ void casm_match_default_limits(struct casm_match_limits *limits)
     limits->rearm_min = CASM_MATCH_REARM_MIN_DEFAULT;
     limits->overflow_max = CASM_MATCH_OVERFLOW_MAX_DEFAULT;
     limits->max_hits = CASM_MATCH_MAX_HITS_DEFAULT;
+    limits->slack_shift = CASM_MATCH_SLACK_SHIFT_DEFAULT;
 }
 
 static int check_target(const struct casm_tm_point *t)
 {
     if ( t->kind != CASM_TM_CANONICAL && t->kind != CASM_TM_BY_STATE )
         return CASM_TM_WHY_BAD_KIND;
-    if ( t->branches >= BRANCHES_LIMIT )
+    if ( t->branches >= BRANCHES_LIMIT || t->transfers >= BRANCHES_LIMIT )
         return CASM_TM_WHY_BAD_BRANCHES;
     if ( !casm_tm_guest_address(t->rip) )
         return CASM_TM_WHY_BAD_ADDRESS;
     if ( t->kind == CASM_TM_BY_STATE )
         return t->from ? CASM_TM_WHY_BAD_ADDRESS : CASM_TM_OK;
-    if ( !t->branches )
+    if ( !t->branches || t->transfers )
         return CASM_TM_WHY_BAD_BRANCHES;
     return casm_tm_guest_address(t->from) ? CASM_TM_OK : CASM_TM_WHY_BAD_ADDRESS;
 }
@@ -67,7 +68,7 @@ int casm_match_begin(struct casm_match *m, const struct casm_tm_point *target, c
     else
         casm_match_default_limits(&m->limits);
     m->target = *target;
-    if ( !m->limits.margin_branches || !m->limits.overflow_max || !m->limits.max_hits )
+    if ( !m->limits.margin_branches || !m->limits.overflow_max || !m->limits.max_hits || m->limits.slack_shift > 63 )
         return CASM_TM_WHY_BAD_LIMITS;
     bad = check_target(target);
     if ( !bad )
@@ -90,6 +91,17 @@ static uint8_t compare(const struct casm_tm_point *t, const struct casm_tm_obs *
     return diff;
 }
 
+/* Runs on, for branches in the unit of `now`; m->programmed is in it too. */
+static struct casm_tm_act overflow(struct casm_match *m, uint64_t now, uint64_t distance, uint8_t flags)
+{
+    if ( distance > m->limits.overflow_max )
+        distance = m->limits.overflow_max;
+    m->programmed = now + distance;
+    m->programmed_flags = flags;
+    m->overflows++;
+    return action(m, CASM_TM_OVERFLOW, distance, flags);
+}
+
 /* Goes on towards a point `missing` branches away; near it, to the instruction at `address`. */
 static struct casm_tm_act approach(struct casm_match *m, const struct casm_tm_obs *obs, uint64_t missing, uint64_t address)
 {
@@ -97,15 +109,7 @@ static struct casm_tm_act approach(struct casm_match *m, const struct casm_tm_ob
     uint8_t there = obs->rip == address && obs->reason != CASM_TM_BEGIN;
 
     if ( missing > (uint64_t)l->margin_branches + l->rearm_min )
-    {
-        uint64_t distance = missing - l->margin_branches;
-
-        if ( distance > l->overflow_max )
-            distance = l->overflow_max;
-        m->programmed = obs->branches + distance;
-        m->overflows++;
-        return action(m, CASM_TM_OVERFLOW, distance, 0);
-    }
+        return overflow(m, obs->branches, missing - l->margin_branches, 0);
     if ( m->hits >= l->max_hits )
         return fail(m, CASM_TM_WHY_TOO_MANY_HITS, 0);
     m->passing = there && obs->reason == CASM_TM_BREAKPOINT;
@@ -147,9 +151,14 @@ static struct casm_tm_act canonical(struct casm_match *m, const struct casm_tm_o
 static struct casm_tm_act by_state(struct casm_match *m, const struct casm_tm_obs *obs)
 {
     const struct casm_tm_point *t = &m->target;
+    const struct casm_match_limits *l = &m->limits;
+    uint64_t slack = 2 * (uint64_t)l->margin_branches + (t->transfers >> l->slack_shift);
 
     if ( obs->branches > t->branches )
         return fail(m, CASM_TM_WHY_OVERSHOT, 0);
+    /* A boundary with these registers that lies before the slack is not the one. Both counts are below 2^63 here. */
+    if ( obs->transfers < t->transfers && t->transfers - obs->transfers > slack + l->rearm_min )
+        return overflow(m, obs->transfers, t->transfers - obs->transfers - slack, CASM_TM_FLAG_TRANSFERS);
     if ( obs->branches == t->branches && !compare(t, obs) )
         return action(m, CASM_TM_DELIVER, 0, 0);
     return approach(m, obs, t->branches - obs->branches, t->rip);
@@ -170,10 +179,12 @@ struct casm_tm_act casm_match_next(struct casm_match *m, const struct casm_tm_ob
         m->hits++;
     else if ( obs->reason == CASM_TM_INTERRUPT )
     {
+        uint64_t count = m->programmed_flags & CASM_TM_FLAG_TRANSFERS ? obs->transfers : obs->branches;
+
         m->interrupts++;
-        if ( m->armed == CASM_TM_OVERFLOW && obs->branches >= m->programmed )
+        if ( m->armed == CASM_TM_OVERFLOW && count >= m->programmed )
         {
-            uint64_t late = obs->branches - m->programmed;
+            uint64_t late = count - m->programmed;
 
             if ( late > m->worst_late_branches )
                 m->worst_late_branches = late;

@@ -21,17 +21,21 @@
  *   `from` if the caller ignores CASM_TM_FLAG_RF); SINGLEs <= 1 + asynchronous exits between arming TF and its trap. However
  *   often RIP, or `from`, runs otherwise.
  *
- * Point by state (b, RIP, registers). The same approach, then a breakpoint at RIP; the first hit with b branches and equal
- * RCX, RSP and hash is the point. BEGIN, or an interrupt, may already be there.
- *   Never passed if the overflow's lateness is less than the margin. With b branches, a hit with other registers goes on;
- *   with b+1, FAIL(OVERSHOT).
- *   Bound: the number of times that the execution runs RIP in the last margin + rearm_min branches. That is NOT bounded by
- *   the margin: a stretch without conditional branches may run RIP any number of times. max_hits ends it with
- *   FAIL(TOO_MANY_HITS).
- *   Not injective: if the recorded stretch came twice to the same registers, with other memory the second time, and the
- *   recording stopped at the second, this stops at the first. Nothing seen here can tell. What notices is a comparison of
- *   memory: the digest check records of the log after the point, or the register checks of entries that come to depend on
- *   that memory. Canonical points do not have this weakness.
+ * Point by state (b, RIP, registers). A stretch without conditional branches may run RIP any number of times, so its approach
+ * is by branches of any kind, of which every loop has one. Their count is about right: a processor adds interrupts to it, other
+ * ones in a replay. While more than slack + rearm_min of target.transfers are missing: OVERFLOW in that unit, slack early, where
+ * slack = 2 * margin_branches + target.transfers / 2^slack_shift. Then a breakpoint at RIP; the first boundary seen with b
+ * branches and equal RIP, RCX, RSP and hash is the point. BEGIN, or an interrupt, may already be there.
+ *   Never passed if the overflow is late by less than the margin and fewer interrupts than the rest of the slack were counted
+ *   between entry n and the point. With b branches, a hit with other registers goes on; with b+1, FAIL(OVERSHOT).
+ *   Bound: hits <= slack + rearm_min + the branches that the recording ran while it looked for the point + 1, as RIP cannot
+ *   run twice without a branch in between. However often RIP ran before.
+ *   target.transfers == 0 (a processor that does not count them): the same approach as to canonical points, and as many hits
+ *   as the execution runs RIP in the last margin + rearm_min conditional branches; max_hits ends it with FAIL(TOO_MANY_HITS).
+ *   Not injective: if the stretch comes twice to the same registers, with other memory the second time, this may stop at
+ *   the wrong one of those that lie within the slack. Nothing seen here can tell. What notices is a comparison of memory: the
+ *   digest check records of the log after the point, or the register checks of entries that come to depend on that memory.
+ *   Canonical points do not have this weakness.
  *
  * Targets come from a log file, which nobody vouches for: begin checks them, and casm_match_next is defined for any sequence
  * of observations; the max_hits-th breakpoint hit is the last one that is not answered with a further BREAK.
@@ -59,12 +63,15 @@ extern "C" {
 #define CASM_MATCH_REARM_MIN_DEFAULT    16u
 #define CASM_MATCH_OVERFLOW_MAX_DEFAULT 0x7fffffffu /* what every counter can be programmed to, sign-extended from bit 31 */
 #define CASM_MATCH_MAX_HITS_DEFAULT     (1u << 22)
+/* 1 interrupt in 256 branches: 10,000 interrupts a second in a loop of one branch each 390 ns. */
+#define CASM_MATCH_SLACK_SHIFT_DEFAULT  8u
 
 struct casm_match_limits {
     uint32_t margin_branches; /* more than the worst lateness of the overflow interrupt; 1 or more */
     uint32_t rearm_min;       /* no OVERFLOW for a distance of so many branches or fewer: break at once; 0 is allowed */
     uint32_t overflow_max;    /* longest distance that the counter can be programmed to; 1 or more */
     uint32_t max_hits;        /* breakpoint hits per point: the last of them must bring the end; 1 or more */
+    uint32_t slack_shift;     /* by state: interrupts counted as branches are at most 1 in 2^slack_shift; 0 to 63 */
 };
 
 struct casm_match {
@@ -78,7 +85,8 @@ struct casm_match {
     /* Private. */
     struct casm_match_limits limits;
     uint64_t last_branches;      /* at the previous observation */
-    uint64_t programmed;         /* the count at which the overflow is due */
+    uint64_t programmed;         /* the count at which the overflow is due ... */
+    uint8_t programmed_flags;    /* ... CASM_TM_FLAG_TRANSFERS: of transfers */
     uint8_t state;
     uint8_t armed;               /* enum casm_tm_what of the last action */
     uint8_t passing;             /* the last action resumed from a hit, past the breakpoint */

@@ -44,6 +44,11 @@ struct casm_tm_point {
     uint64_t rcx;
     uint64_t rsp;
     uint64_t hash;     /* 64-bit hash of all guest-visible registers, RIP included, RF and our TF left out */
+    /*
+     * By state: where to look, no part of the name: branch instructions of any kind that had retired since entry n when the
+     * recording was interrupted to look for a point. Interrupts since then may have been counted too. 0: not known.
+     */
+    uint64_t transfers;
     uint8_t kind;      /* enum casm_tm_kind */
 };
 
@@ -62,13 +67,14 @@ struct casm_tm_obs {
     uint64_t rcx;
     uint64_t rsp;
     uint64_t hash;     /* as in struct casm_tm_point */
+    uint64_t transfers;/* as in struct casm_tm_point, read at this exit; 0 if the processor does not count them */
     uint8_t reason;    /* enum casm_tm_reason */
 };
 
 /* What to do now. */
 enum casm_tm_what {
     CASM_TM_RUN = 0,      /* nothing armed; never an answer */
-    CASM_TM_OVERFLOW = 1, /* `value`: interrupt after that many further branches (1 or more) */
+    CASM_TM_OVERFLOW = 1, /* `value`: interrupt after that many further branches (1 or more); see CASM_TM_FLAG_TRANSFERS */
     CASM_TM_BREAK = 2,    /* `value`: instruction breakpoint at that address */
     CASM_TM_SINGLE = 3,   /* set TF for the instruction at RIP */
     CASM_TM_DELIVER = 4,  /* this boundary is the point: nothing armed; inject here */
@@ -114,6 +120,8 @@ enum casm_tm_why {
  * same (TF counts as it was before the instruction). At the STEP that follows, TF in the frame is the guest's, not ours.
  */
 #define CASM_TM_FLAG_TF_GUEST 2u
+/* With OVERFLOW: `value` counts branch instructions of any kind (casm_tm_obs.transfers), not conditional branches. */
+#define CASM_TM_FLAG_TRANSFERS 4u
 
 struct casm_tm_act {
     uint64_t value;

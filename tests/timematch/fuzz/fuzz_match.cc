@@ -32,9 +32,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     target.rcx = input.byte();
     target.rsp = input.byte();
     target.hash = input.byte();
+    target.transfers = target.kind == CASM_TM_BY_STATE && (input.byte() & 1) ? input.word_near(20) : 0;
     casm_match_limits limits{
         static_cast<std::uint32_t>(input.word_near(4)), static_cast<std::uint32_t>(input.word_near(4)),
-        static_cast<std::uint32_t>(input.word_near(8)), static_cast<std::uint32_t>(input.byte() % 8)};
+        static_cast<std::uint32_t>(input.word_near(8)), static_cast<std::uint32_t>(input.byte() % 8),
+        static_cast<std::uint32_t>(input.byte() % 66)};
     casm_match match;
     const int result = casm_match_begin(&match, &target, (input.byte() & 1) ? &limits : nullptr);
     if (result == CASM_TM_OK) {
@@ -54,6 +56,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         obs.rcx = (same & 1) ? target.rcx : input.word();
         obs.rsp = (same & 2) ? target.rsp : input.word();
         obs.hash = (same & 4) ? target.hash : input.word();
+        obs.transfers = (same & 8) ? input.word_near(target.transfers) : 0;
         const casm_tm_act act = casm_match_next(&match, &obs);
         require((act.what == CASM_TM_FAIL) == (act.why != CASM_TM_OK));
         require((act.why == CASM_TM_WHY_MISMATCH) == (act.mismatch != 0));
@@ -61,7 +64,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         switch (act.what) {
             case CASM_TM_OVERFLOW:
                 require(act.value >= 1 && act.value <= match.limits.overflow_max);
-                require(obs.branches + act.value <= target.branches - match.limits.margin_branches);
+                if ((act.flags & CASM_TM_FLAG_TRANSFERS) != 0)
+                    require(obs.transfers + act.value <= target.transfers - 2 * std::uint64_t{match.limits.margin_branches});
+                else
+                    require(obs.branches + act.value <= target.branches - match.limits.margin_branches);
                 break;
             case CASM_TM_BREAK:
                 require(act.value == (target.kind == CASM_TM_CANONICAL ? target.from : target.rip));

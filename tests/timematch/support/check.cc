@@ -63,13 +63,35 @@ std::uint64_t first_equal(Trace& trace, std::uint64_t recorded) {
     return recorded;
 }
 
+// Instructions that the recording may have run from the interrupt to the point.
+std::uint64_t looked_for(const Plan& plan) {
+    return plan.canon.max_steps + CASM_CANON_GRACE_STEPS + 2;
+}
+
+// The slack of casm_match.h before a point by state.
+std::uint64_t slack(const casm_match& match) {
+    return 2 * std::uint64_t{match.limits.margin_branches} + (match.target.transfers >> match.limits.slack_shift);
+}
+
+// A point by state is found at the recorded place, or at one before it that looks the same: without a count of
+// branches of any kind at the first such place, with it not before the slack.
+std::string judge_place(Trace& trace, std::uint64_t recorded, std::uint64_t now, const Replayed& r) {
+    const casm_match& m = r.match;
+    if (!m.target.transfers)
+        return now > first_equal(trace, recorded) ? "not the first equal state" : "";
+    if (now > recorded) return "behind the point";
+    // Its own exits may have been counted.
+    const std::uint64_t transfers = trace.at(now).observe(CASM_TM_INTERRUPT).transfers + m.hits + m.interrupts + 1;
+    return transfers + slack(m) + m.limits.rearm_min < m.target.transfers ? "before the slack" : "";
+}
+
 std::string judge_replay(Trace& trace, std::uint64_t recorded, const casm_tm_point& point,
                          const Machine& machine, const Replayed& r, const Setting& setting, const Plan& plan,
                          Totals& totals) {
     ++totals.replays;
     // Behind the point a program may loop without branches: nothing will be seen of it any more.
     if (r.outcome == Outcome::TooLong && setting.keeps_the_margin()) return "the replay finds no end";
-    if (std::string over = over_the_bound(r, plan.obeys_rf); !over.empty()) return over;
+    if (std::string over = over_the_bound(r, plan.obeys_rf, looked_for(plan)); !over.empty()) return over;
     if (r.outcome != Outcome::Delivered) {
         if (setting.keeps_the_margin()) return "not delivered: " + text(r.last);
         ++totals.overshot;
@@ -84,8 +106,8 @@ std::string judge_replay(Trace& trace, std::uint64_t recorded, const casm_tm_poi
                                      trace.at(recorded).state().text();
     if (!machine.state().same_registers(trace.at(recorded).state()))
         return "other registers: " + machine.state().text();
-    if (setting.keeps_the_margin() && now > first_equal(trace, recorded))
-        return "not the first equal state: " + machine.state().text();
+    if (std::string bad = judge_place(trace, recorded, now, r); setting.keeps_the_margin() && !bad.empty())
+        return bad + ": " + machine.state().text();
     if (machine.state().memory != trace.at(recorded).state().memory) ++totals.other_memory;
     return {};
 }
@@ -151,7 +173,8 @@ class Replays {
         return {.margin_branches = setting.margin_branches,
                 .rearm_min = setting.rearm_min,
                 .overflow_max = CASM_MATCH_OVERFLOW_MAX_DEFAULT,
-                .max_hits = CASM_MATCH_MAX_HITS_DEFAULT};
+                .max_hits = CASM_MATCH_MAX_HITS_DEFAULT,
+                .slack_shift = CASM_MATCH_SLACK_SHIFT_DEFAULT};
     }
 
     Trace& trace_;

@@ -148,6 +148,7 @@ casm_tm_obs Machine::observe(casm_tm_reason reason) const {
             .rcx = state_.rcx,
             .rsp = state_.sp,
             .hash = state_.hash(),
+            .transfers = transfers_known_ ? transfers_ : 0,
             .reason = static_cast<std::uint8_t>(reason)};
 }
 
@@ -168,25 +169,25 @@ bool Machine::execute() {
             s.rcx = 3, s.ip = next;
             break;
         case Op::Jcc:
-            ++s.branches;
+            ++s.branches, ++transfers_;
             s.ip = (s.rax & 1) || s.flag ? insn.target : next;
             break;
         case Op::Loop:
-            ++s.branches;
+            ++s.branches, ++transfers_;
             s.rcx = (s.rcx - 1) & 3;
             s.ip = s.rcx ? insn.target : next;
             break;
         case Op::Jmp:
-            s.ip = insn.target;
+            ++transfers_, s.ip = insn.target;
             break;
         case Op::JmpRax:
-            s.ip = static_cast<std::uint8_t>(s.rax % program_->size());
+            ++transfers_, s.ip = static_cast<std::uint8_t>(s.rax % program_->size());
             break;
         case Op::Call:
-            stack(s.sp++) = next, s.ip = insn.target;
+            ++transfers_, stack(s.sp++) = next, s.ip = insn.target;
             break;
         case Op::Ret:
-            s.ip = static_cast<std::uint8_t>(stack(--s.sp) % program_->size());
+            ++transfers_, s.ip = static_cast<std::uint8_t>(stack(--s.sp) % program_->size());
             break;
         case Op::RepStos:
             if (s.rcx) ++s.memory[1], --s.rcx;
@@ -221,6 +222,7 @@ bool Machine::execute() {
     if (entry) {
         ++s.entries;
         s.branches = 0;
+        mark();
         tf_ = false;
     }
     return entry;
@@ -233,11 +235,17 @@ bool Machine::interrupt_is_due(const casm_tm_act& act) const {
 }
 
 Exit Machine::resume(const casm_tm_act& act, bool rf) {
+    const Exit exit = run_with(act, rf);
+    if (exit != Exit::Entry) ++transfers_;
+    return exit;
+}
+
+Exit Machine::run_with(const casm_tm_act& act, bool rf) {
     tf_ = act.what == CASM_TM_SINGLE;
     rf_ = rf_ || rf;
     overflowed_ = false;
     late_at_ = 0;
-    programmed_ = state_.branches + act.value;
+    programmed_ = count(act) + act.value;
     late_by_ = hardware_.lateness;
     if (hardware_.varying)
         late_by_ = static_cast<std::uint32_t>(
@@ -255,11 +263,11 @@ Exit Machine::resume(const casm_tm_act& act, bool rf) {
         if (state_.now >= limit_) return Exit::TooLong;
         const bool trap = tf_;
         if (execute()) return Exit::Entry;
-        if (act.what == CASM_TM_OVERFLOW && !overflowed_ && state_.branches >= programmed_) {
+        if (act.what == CASM_TM_OVERFLOW && !overflowed_ && count(act) >= programmed_) {
             overflowed_ = true;
             overflowed_at_ = state_.now;
         }
-        if (overflowed_ && !late_at_ && state_.branches - programmed_ >= late_by_) late_at_ = state_.now;
+        if (overflowed_ && !late_at_ && count(act) - programmed_ >= late_by_) late_at_ = state_.now;
         if (trap && (!inhibit_ || hardware_.trap_after_ss)) return Exit::Step;
     }
 }

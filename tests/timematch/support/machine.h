@@ -104,6 +104,11 @@ class Machine {
     // Executes one instruction (one round of a REP) with nothing armed.
     void advance() { execute(); }
 
+    // The count of branches of any kind starts again, as it does at an entry: the guest is at a point.
+    void mark() { transfers_ = 0, transfers_known_ = true; }
+    // ... and until then it says nothing: traps that make no point have been counted too.
+    void forget_transfers() { transfers_known_ = false; }
+
     // Asynchronous interrupts, each as soon as `now` reaches its value and the boundary allows it. Ascending.
     void set_interrupts(std::vector<std::uint64_t> times) {
         interrupts_ = std::move(times), next_interrupt_ = 0;
@@ -123,6 +128,11 @@ class Machine {
 
   private:
     bool execute();  // true: a synchronous entry
+    Exit run_with(const casm_tm_act& act, bool rf);
+    // What an overflow of this kind counts.
+    [[nodiscard]] std::uint64_t count(const casm_tm_act& act) const {
+        return (act.flags & CASM_TM_FLAG_TRANSFERS) != 0 ? transfers_ : state_.branches;
+    }
     [[nodiscard]] bool interrupt_is_due(const casm_tm_act& act) const;
     std::uint16_t& stack(unsigned index) { return state_.memory[2 + (index & 3)]; }
 
@@ -132,6 +142,9 @@ class Machine {
     bool rf_ = false;
     bool tf_ = false;
     bool inhibit_ = false;
+    // Branches of any kind since the last entry or mark, and every exit but entries, as a processor counts exceptions.
+    std::uint64_t transfers_ = 0;
+    bool transfers_known_ = true;
     std::vector<std::uint64_t> interrupts_;
     std::size_t next_interrupt_ = 0;
     std::uint64_t limit_ = ~0ull;

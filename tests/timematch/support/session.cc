@@ -31,6 +31,10 @@ Recorded record_point(Machine& machine, const casm_canon_limits& limits) {
         r.last = casm_canon_next(&r.canon, &obs, &insn);
         if (r.last.what == CASM_TM_DELIVER || r.last.what == CASM_TM_FAIL) {
             r.outcome = r.last.what == CASM_TM_DELIVER ? Outcome::Delivered : Outcome::Failed;
+            if (r.outcome == Outcome::Delivered)
+                machine.mark();
+            else
+                machine.forget_transfers();
             return r;
         }
         const Exit exit = machine.resume(r.last, why == CASM_TM_BREAKPOINT);
@@ -52,6 +56,7 @@ Replayed replay_point(Machine& machine, const casm_tm_point& point, const casm_m
         r.last = casm_match_next(&r.match, &obs);
         if (r.last.what == CASM_TM_DELIVER || r.last.what == CASM_TM_FAIL) {
             r.outcome = r.last.what == CASM_TM_DELIVER ? Outcome::Delivered : Outcome::Failed;
+            machine.mark();
             return r;
         }
         const bool asked = obeys_rf && (r.last.flags & CASM_TM_FLAG_RF) != 0;
@@ -64,15 +69,21 @@ Replayed replay_point(Machine& machine, const casm_tm_point& point, const casm_m
     }
 }
 
-std::string over_the_bound(const Replayed& replayed, bool obeys_rf) {
+std::string over_the_bound(const Replayed& replayed, bool obeys_rf, std::uint64_t looked_for) {
     const casm_match& m = replayed.match;
-    if (m.target.kind != CASM_TM_CANONICAL) return {};
-    const std::uint64_t hits =
-        std::uint64_t{m.limits.margin_branches} + m.limits.rearm_min + 1 + (obeys_rf ? 0 : m.interrupts);
+    const casm_match_limits& l = m.limits;
+    const std::uint64_t repeated = obeys_rf ? 0 : m.interrupts;
+    std::uint64_t hits = std::uint64_t{l.margin_branches} + l.rearm_min + 1 + repeated;
+    std::uint64_t distance = m.target.branches;
+    if (m.target.kind == CASM_TM_BY_STATE) {
+        if (!m.target.transfers) return {};
+        hits += l.margin_branches + (m.target.transfers >> l.slack_shift) + looked_for;
+        distance = m.target.transfers;
+    }
     if (m.hits > hits) return std::to_string(m.hits) + " hits, bound " + std::to_string(hits);
     if (m.steps > 1 + m.interrupts)
         return std::to_string(m.steps) + " steps with " + std::to_string(m.interrupts) + " interrupts";
-    const std::uint64_t overflows = 1 + m.interrupts + m.target.branches / m.limits.overflow_max;
+    const std::uint64_t overflows = 1 + m.interrupts + distance / l.overflow_max;
     if (m.overflows > overflows)
         return std::to_string(m.overflows) + " overflows, bound " + std::to_string(overflows);
     return {};
@@ -82,7 +93,7 @@ std::string text(const casm_tm_point& point) {
     return (point.kind == CASM_TM_CANONICAL ? "canonical" : "by state") + std::string(" (branches ") +
            std::to_string(point.branches) + ", from " + std::to_string(point.from) + ", rip " +
            std::to_string(point.rip) + ", rcx " + std::to_string(point.rcx) + ", rsp " +
-           std::to_string(point.rsp) + ")";
+           std::to_string(point.rsp) + ", transfers " + std::to_string(point.transfers) + ")";
 }
 
 std::string text(const casm_tm_act& act) {

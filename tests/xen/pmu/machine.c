@@ -45,12 +45,14 @@ void pmu_reset(unsigned int vendor, unsigned int family)
         pmu.cpuid_a = 4 | 4 << 8 | 48 << 16;
         pmu.sel_msr = MSR_P6_EVNTSEL(0);
         pmu.ctr_msr = MSR_P6_PERFCTR(0);
+        pmu.msr_step = 1;
     }
     else
     {
         pmu.cpuid_ext_ecx = 1u << 23;
         pmu.sel_msr = MSR_AMD_FAM15H_EVNTSEL0;
         pmu.ctr_msr = MSR_AMD_FAM15H_PERFCTR0;
+        pmu.msr_step = 2;
         pmu.has_ls_cfg = true;
     }
 }
@@ -79,17 +81,17 @@ void pmu_write(unsigned int msr, uint64_t val)
 {
     if ( msr == MSR_AMD64_LS_CFG )
         pmu.ls_cfg = val;
-    else if ( msr == pmu.sel_msr )
+    else if ( msr == pmu.sel_msr || msr == pmu.sel_msr + pmu.msr_step )
     {
         CHECK(val <= UINT32_MAX);
-        pmu.sel = val;
+        *(msr == pmu.sel_msr ? &pmu.sel : &pmu.sel_1) = val;
         pmu.writes++;
     }
-    else if ( msr == pmu.ctr_msr )
+    else if ( msr == pmu.ctr_msr || msr == pmu.ctr_msr + pmu.msr_step )
     {
-        CHECK(!(pmu.sel & SEL_EN));
+        CHECK(!((msr == pmu.ctr_msr ? pmu.sel : pmu.sel_1) & SEL_EN));
         CHECK(intel() ? val <= UINT32_MAX : val <= mask());
-        pmu.ctr = intel() ? (uint64_t)(int32_t)val & mask() : val;
+        *(msr == pmu.ctr_msr ? &pmu.ctr : &pmu.ctr_1) = intel() ? (uint64_t)(int32_t)val & mask() : val;
         pmu.writes++;
     }
     else
@@ -100,9 +102,10 @@ void pmu_write(unsigned int msr, uint64_t val)
     }
 }
 
-uint64_t pmu_rdpmc(void)
+uint64_t pmu_rdpmc(unsigned int counter)
 {
-    return pmu.ctr;
+    CHECK(counter < 2);
+    return counter ? pmu.ctr_1 : pmu.ctr;
 }
 
 void apic_write(unsigned int reg, uint32_t val)
@@ -130,16 +133,27 @@ void release_pmu_ownership(int owner)
     pmu.owner = 0;
 }
 
-void pmu_retire(uint64_t branches)
+static void count(unsigned int counter, uint64_t n)
 {
-    uint64_t before = pmu.ctr;
+    uint64_t sel = counter ? pmu.sel_1 : pmu.sel, *ctr = counter ? &pmu.ctr_1 : &pmu.ctr, before = *ctr;
 
-    if ( !(pmu.sel & SEL_EN) || !(pmu.sel & SEL_USR) || (intel() && !(pmu.global_ctrl & 1)) )
+    if ( !(sel & SEL_EN) || !(sel & SEL_USR) || (intel() && !(pmu.global_ctrl & (1u << counter))) )
         return;
-    pmu.ctr = (pmu.ctr + branches) & mask();
-    if ( pmu.ctr >= before || !(pmu.sel & SEL_INT) || (pmu.lvtpc & LVT_MASKED) )
+    *ctr = (before + n) & mask();
+    if ( *ctr >= before || !(sel & SEL_INT) || (pmu.lvtpc & LVT_MASKED) )
         return;
     pmu.interrupts++;
     if ( intel() )
         pmu.lvtpc |= LVT_MASKED;
+}
+
+void pmu_jump(uint64_t jumps)
+{
+    count(1, jumps);
+}
+
+void pmu_retire(uint64_t branches)
+{
+    count(0, branches);
+    count(1, branches);
 }

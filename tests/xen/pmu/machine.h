@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What counter.c needs of Xen, and a processor with one counter: MSRs, RDPMC, the local APIC's entry for its interrupt. Writes
+ * What counter.c needs of Xen, and a processor with two counters: MSRs, RDPMC, the local APIC's entry for its interrupt. Writes
  * that a processor would refuse abort.
  */
 #ifndef CASMOTION_TESTS_PMU_H
@@ -36,14 +36,16 @@ extern unsigned int vpmu_mode;
 struct pmu {
     uint32_t cpuid_a;         /* EAX of leaf 0xa */
     uint32_t cpuid_ext_ecx;   /* ECX of leaf 0x80000001 */
-    unsigned int width;       /* bits of the counter */
-    uint64_t sel, ctr, global_ctrl, ls_cfg;
-    unsigned int sel_msr, ctr_msr; /* where they are on this processor */
+    unsigned int width;       /* bits of the counters */
+    uint64_t sel, ctr;        /* counter 0 */
+    uint64_t sel_1, ctr_1;
+    uint64_t global_ctrl, ls_cfg;
+    unsigned int sel_msr, ctr_msr, msr_step; /* where they are on this processor */
     bool has_ls_cfg, watchdog, profiler;
     int owner;                /* of the counter; 0: nobody */
     uint32_t lvtpc;           /* bit 16: masked */
     unsigned int interrupts;  /* delivered */
-    unsigned int writes;      /* of the counter's MSRs */
+    unsigned int writes;      /* of the counters' MSRs */
 };
 extern struct pmu pmu;
 
@@ -59,8 +61,8 @@ static inline int wrmsr_safe(unsigned int msr, uint64_t val)
     pmu_write(msr, val);
     return 0;
 }
-uint64_t pmu_rdpmc(void);
-#define rdpmc_0 pmu_rdpmc
+uint64_t pmu_rdpmc(unsigned int counter);
+#define casm_rdpmc pmu_rdpmc
 void apic_write(unsigned int reg, uint32_t val);
 bool watchdog_enabled(void);
 int acquire_pmu_ownership(int owner);
@@ -72,8 +74,9 @@ static inline void on_each_cpu(void (*func)(void *info), void *info, int wait)
     func(info);
 }
 
-/* The processor runs so many conditional branches in CPL3. */
+/* The processor runs so many conditional branches in CPL3; so many jumps. */
 void pmu_retire(uint64_t branches);
+void pmu_jump(uint64_t jumps);
 /* A processor of that kind, as after boot, and a driver that has seen none. */
 void pmu_reset(unsigned int vendor, unsigned int family);
 

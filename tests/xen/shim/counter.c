@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The branch counter of the shim: counts what the test says the guest retired (shim.branches). */
+/* The branch counters of the shim: count what the test says the guest retired (shim.branches, shim.transfers). */
 #include "shim.h"
 #include <casm/casm_abi.h>
 #include "counter.h"
@@ -30,13 +30,16 @@ void casm_counter_save(struct casm_counter_state *s)
     s->loaded = false;
 }
 
-uint64_t casm_counter_read(const struct casm_counter_state *s)
+uint64_t casm_counter_read(const struct casm_counter_state *s, enum casm_event event)
 {
-    return s->on ? shim.branches : 0;
+    return !s->on ? 0 : event == CASM_EVENT_CONDITIONAL ? shim.branches : shim.transfers;
 }
 
-void casm_counter_arm(struct casm_counter_state *s, uint64_t distance)
+void casm_counter_arm(struct casm_counter_state *s, enum casm_event event, uint64_t distance)
 {
-    s->due = distance ? shim.branches + distance : 0;
-    shim.overflow_at = s->due;
+    s->event[event].due = distance ? casm_counter_read(s, event) + distance : 0;
+    if ( event == CASM_EVENT_CONDITIONAL )
+        shim.overflow_at = s->event[event].due;
+    else
+        shim.transfers_overflow_at = s->event[event].due;
 }

@@ -68,6 +68,8 @@ struct shim {
     unsigned int prints;
     uint64_t branches;                                     /* conditional branches that the guest retired */
     uint64_t overflow_at;                                  /* ... at which the counter is to interrupt; 0: not armed */
+    uint64_t transfers;                                    /* branches of any kind, interrupts and exceptions */
+    uint64_t transfers_overflow_at;
     bool counter_busy;
     unsigned long dr[8];                                   /* debug registers of the processor */
     unsigned int kicks;
@@ -190,6 +192,7 @@ uint64_t pv_soft_rdtsc(const struct vcpu *v, const struct cpu_user_regs *regs);
 #define write_debugreg(reg, val) (shim.dr[reg] = (val))
 #define X86_CR4_TSD   0x4ul
 #define MSR_IA32_TSC  0x10u
+#define MSR_IA32_DEBUGCTLMSR 0x1d9u
 #define X86EMUL_OKAY  0
 #define TF_kernel_mode 1u
 struct cpuid_leaf { uint32_t a, b, c, d; };

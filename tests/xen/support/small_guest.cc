@@ -170,21 +170,29 @@ class SmallGuest {
             world_.stop();
             interrupted = true;
         }
-        if (shim.overflow_at != armed_) {
-            armed_ = shim.overflow_at;
-            late_ = outside_.below(options_.skid + 1);
-        }
-        if (armed_ != 0 && shim.branches >= armed_ + late_) {
-            armed_ = 0;
-            shim.overflow_at = 0;
-            interrupted = true;
-        }
+        interrupted |= overflow(branches_, shim.branches, shim.overflow_at);
+        interrupted |= overflow(transfers_, shim.transfers, shim.transfers_overflow_at);
+        if (interrupted) shim.transfers++;
         if (outside_.one_in(500)) {
             casm_switch_from(&world_.cpu());
             for (unsigned long& dr : shim.dr) dr = 0;
             casm_switch_to(&world_.cpu());
         }
         return interrupted;
+    }
+
+    struct Overflow {
+        std::uint64_t armed = 0, late = 0;
+    };
+    // A counter that Xen armed; its interrupt comes late.
+    bool overflow(Overflow& counter, std::uint64_t count, std::uint64_t& at) {
+        if (at != counter.armed) {
+            counter.armed = at;
+            counter.late = outside_.below(options_.skid + 1);
+        }
+        if (counter.armed == 0 || count < counter.armed + counter.late) return false;
+        counter.armed = at = 0;
+        return true;
     }
 
     // --- Xen's exit path, as in entry.S ---
@@ -247,6 +255,7 @@ class SmallGuest {
     }
 
     void trap(unsigned long dr6) {
+        shim.transfers++;  // as processors count exceptions
         if (!casm_debug_trap(&shim.regs, &dr6) || dr6 != 0) leak("a debug trap");
         leave();
     }
@@ -301,15 +310,16 @@ class SmallGuest {
         result_.nameless = last_shadow_ != 0 && result_.retired - last_shadow_ < 64;
         switch (opcode) {
             case 0x75:
-                shim.branches++;
+                shim.branches++, shim.transfers++;
                 r.rbx = r.rbx * kMultiplier + 1442695040888963407u;
                 r.rip = (r.rbx >> 63) != 0 ? relative() : r.rip + 2;
                 break;
             case 0xe2:
-                shim.branches++;
+                shim.branches++, shim.transfers++;
                 r.rip = --r.rcx != 0 ? relative() : r.rip + 2;
                 break;
             case 0xeb:
+                shim.transfers++;
                 r.rip = relative();
                 break;
             case 0x9c:
@@ -338,6 +348,7 @@ class SmallGuest {
                 shadow_ = true;
                 break;
             case 0x48:
+                shim.transfers++;
                 r.rflags = kFlags;
                 r.rip += 2;
                 break;
@@ -377,7 +388,8 @@ class SmallGuest {
     std::vector<std::uint8_t>* log_ = nullptr;
     std::vector<std::uint8_t> feed_;
     std::size_t fed_ = 0;
-    std::uint64_t armed_ = 0, late_ = 0, last_shadow_ = 0;
+    Overflow branches_, transfers_;
+    std::uint64_t last_shadow_ = 0;
     GuestRun result_;
 };
 

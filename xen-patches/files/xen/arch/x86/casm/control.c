@@ -395,7 +395,7 @@ static int status(const struct casm_domain *c, const struct casm_domctl *op)
         .delay_max_ns = c->delay_max_ns,
         .spurious_faults = c->spurious_faults,
         .tsc_khz = c->d->arch.tsc_khz,
-        .branches = casm_counter_read(&c->tp.counter),
+        .branches = casm_counter_read(&c->tp.counter, CASM_EVENT_CONDITIONAL),
         .apoints = c->tp.stats,
         .divergence = c->divergence,
     };

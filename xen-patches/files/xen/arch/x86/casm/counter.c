@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * CASMotion: driver of the counter of retired conditional branches in CPL3.
+ * CASMotion: driver of the counters of branches retired in CPL3.
  *
- * Events: AMD PPR "PMCx0D1 Retired Conditional Branch Instructions"; Intel SDM vol. 3 ch. 20, BR_INST_RETIRED.CONDITIONAL
- * (0xC4/0x01), .COND (0xC4/0x11) from Ice Lake on. Counting must be exact; whether it is on a given host is for dom0 to
- * find out (casmotion doctor). The interrupt comes on Xen's own PMU vector, not as an NMI.
+ * Events: AMD PPR "PMCx0D1 Retired Conditional Branch Instructions", "PMCx0C2 Retired Branch Instructions"; Intel SDM vol. 3
+ * ch. 20, BR_INST_RETIRED.CONDITIONAL (0xC4/0x01), .COND (0xC4/0x11) from Ice Lake on, .ALL_BRANCHES (0xC4/0x00). The first
+ * must be exact; whether it is on a given host is for dom0 to find out (casmotion doctor). Interrupts come on Xen's own PMU
+ * vector, not as an NMI.
  */
 #include <xen/lib.h>
 #include <xen/percpu.h>
@@ -34,8 +35,8 @@ static DEFINE_PER_CPU(bool, lock_map_off); /* by us: to be undone */
 
 static struct {
     unsigned int kind;     /* enum casm_counter */
-    unsigned int msr_sel, msr_ctr;
-    uint64_t event;
+    unsigned int msr_sel, msr_ctr, msr_step; /* of counter 0, and to the next one */
+    uint64_t event[CASM_EVENTS];
     unsigned int shift;    /* 64 - width of the counter */
     bool probed;
     bool ours;             /* casm_counter_acquire() succeeded */
@@ -63,19 +64,22 @@ static void probe_amd(void)
     /* From family 17h on documented; what an older one counts there is for the self-test to judge. */
     if ( boot_cpu_data.x86 < 0x10 )
         return;
-    hw.event = 0xd1;
+    hw.event[CASM_EVENT_CONDITIONAL] = 0xd1;
+    hw.event[CASM_EVENT_ANY] = 0xc2;
     hw.shift = 64 - 48;
     if ( cpuid_ecx(0x80000001) & (1u << 23) ) /* PerfCtrExtCore */
     {
         hw.kind = CASM_COUNTER_AMD_CORE;
         hw.msr_sel = MSR_AMD_FAM15H_EVNTSEL0;
         hw.msr_ctr = MSR_AMD_FAM15H_PERFCTR0;
+        hw.msr_step = 2;
     }
     else
     {
         hw.kind = CASM_COUNTER_AMD;
         hw.msr_sel = MSR_K7_EVNTSEL0;
         hw.msr_ctr = MSR_K7_PERFCTR0;
+        hw.msr_step = 1;
     }
 }
 
@@ -85,13 +89,15 @@ static void probe_intel(void)
     unsigned int width = (eax >> 16) & 0xff;
 
     /* Version 2 brought the global registers; the counters must exist and be wide enough to be armed. */
-    if ( boot_cpu_data.x86 != 6 || (eax & 0xff) < 2 || !((eax >> 8) & 0xff) || width < 40 || width > 48 )
+    if ( boot_cpu_data.x86 != 6 || (eax & 0xff) < 2 || ((eax >> 8) & 0xff) < CASM_EVENTS || width < 40 || width > 48 )
         return;
     hw.kind = CASM_COUNTER_INTEL;
-    hw.event = intel_umask_11() ? 0x11c4 : 0x01c4;
+    hw.event[CASM_EVENT_CONDITIONAL] = intel_umask_11() ? 0x11c4 : 0x01c4;
+    hw.event[CASM_EVENT_ANY] = 0x00c4;
     hw.shift = 64 - width;
     hw.msr_sel = MSR_P6_EVNTSEL(0);
     hw.msr_ctr = MSR_P6_PERFCTR(0);
+    hw.msr_step = 1;
 }
 
 /* Whether another user has it is known by asking for it. */
@@ -157,36 +163,41 @@ void casm_counter_release(void)
     release_pmu_ownership(CASM_PMU_OWNER);
 }
 
-#ifndef rdpmc_0 /* the unit test has a processor of its own */
-static inline uint64_t rdpmc_0(void)
+#ifndef casm_rdpmc /* the unit test has a processor of its own */
+static inline uint64_t casm_rdpmc(unsigned int counter)
 {
     uint32_t low, high;
 
-    asm volatile ( "rdpmc" : "=a" (low), "=d" (high) : "c" (0) );
+    asm volatile ( "rdpmc" : "=a" (low), "=d" (high) : "c" (counter) );
 
     return low | ((uint64_t)high << 32);
 }
 #endif
 
 /* The register's content, sign-extended: negative while an overflow is to come. */
-static int64_t register_value(void)
+static int64_t register_value(unsigned int event)
 {
-    return (int64_t)(rdpmc_0() << hw.shift) >> hw.shift;
+    return (int64_t)(casm_rdpmc(event) << hw.shift) >> hw.shift;
 }
 
-static void program(struct casm_counter_state *s, uint64_t count)
+static void program(struct casm_counter_state *s, unsigned int event, uint64_t count)
 {
-    uint64_t distance = s->due > count ? s->due - count : s->due ? 1 : 0;
+    uint64_t due = s->event[event].due, distance = due > count ? due - count : due ? 1 : 0;
+    unsigned int sel = hw.msr_sel + event * hw.msr_step;
 
-    s->base = count + distance;
-    wrmsrl(hw.msr_sel, 0);
+    s->event[event].base = count + distance;
+    wrmsrl(sel, 0);
     /* Intel's legacy register takes 32 bits and extends the sign; AMD's takes what it has. */
-    wrmsrl(hw.msr_ctr, hw.kind == CASM_COUNTER_INTEL ? (uint32_t)-distance : -distance & (~0ull >> hw.shift));
-    wrmsrl(hw.msr_sel, hw.event | SEL_USR | SEL_EN | (distance ? SEL_INT : 0));
+    wrmsrl(hw.msr_ctr + event * hw.msr_step,
+           hw.kind == CASM_COUNTER_INTEL ? (uint32_t)-distance : -distance & (~0ull >> hw.shift));
+    wrmsrl(sel, hw.event[event] | SEL_USR | SEL_EN | (distance ? SEL_INT : 0));
 }
+
+#define ALL_COUNTERS ((1u << CASM_EVENTS) - 1)
 
 void casm_counter_load(struct casm_counter_state *s)
 {
+    unsigned int event;
     uint64_t val;
 
     if ( !s->on )
@@ -203,50 +214,58 @@ void casm_counter_load(struct casm_counter_state *s)
     if ( hw.kind == CASM_COUNTER_INTEL )
     {
         rdmsrl(MSR_CORE_PERF_GLOBAL_CTRL, val);
-        wrmsrl(MSR_CORE_PERF_GLOBAL_OVF_CTRL, 1);
-        wrmsrl(MSR_CORE_PERF_GLOBAL_CTRL, val | 1);
+        wrmsrl(MSR_CORE_PERF_GLOBAL_OVF_CTRL, ALL_COUNTERS);
+        wrmsrl(MSR_CORE_PERF_GLOBAL_CTRL, val | ALL_COUNTERS);
     }
     this_cpu(loaded) = s;
     s->loaded = true;
-    program(s, s->base);
+    for ( event = 0; event < CASM_EVENTS; event++ )
+        program(s, event, s->event[event].base);
 }
 
 void casm_counter_save(struct casm_counter_state *s)
 {
+    unsigned int event;
+
     if ( !s->loaded )
         return;
 
-    s->base += register_value();
-    wrmsrl(hw.msr_sel, 0);
+    for ( event = 0; event < CASM_EVENTS; event++ )
+    {
+        s->event[event].base += register_value(event);
+        wrmsrl(hw.msr_sel + event * hw.msr_step, 0);
+    }
     s->loaded = false;
     this_cpu(loaded) = NULL;
 }
 
-uint64_t casm_counter_read(const struct casm_counter_state *s)
+uint64_t casm_counter_read(const struct casm_counter_state *s, enum casm_event event)
 {
+    uint64_t base = s->event[event].base;
+
     /* While the vCPU is on another pCPU, dom0 gets the count of its last context switch. */
-    return s->loaded && this_cpu(loaded) == s ? s->base + register_value() : s->base;
+    return s->loaded && this_cpu(loaded) == s ? base + register_value(event) : base;
 }
 
-void casm_counter_arm(struct casm_counter_state *s, uint64_t distance)
+void casm_counter_arm(struct casm_counter_state *s, enum casm_event event, uint64_t distance)
 {
     uint64_t count;
 
-    if ( !distance && !s->due )
+    if ( !distance && !s->event[event].due )
         return;
-    count = casm_counter_read(s);
-    s->due = distance ? count + distance : 0;
-    program(s, count);
+    count = casm_counter_read(s, event);
+    s->event[event].due = distance ? count + distance : 0;
+    program(s, event, count);
 }
 
-/* From pmu_apic_interrupt(). Was it our counter's? What to do about it is decided at the exit that follows. */
+/* From pmu_apic_interrupt(). Was it one of our counters'? What to do about it is decided at the exit that follows. */
 bool casm_counter_interrupt(void)
 {
     if ( !this_cpu(loaded) )
         return false;
 
     if ( hw.kind == CASM_COUNTER_INTEL )
-        wrmsrl(MSR_CORE_PERF_GLOBAL_OVF_CTRL, 1);
+        wrmsrl(MSR_CORE_PERF_GLOBAL_OVF_CTRL, ALL_COUNTERS);
     apic_write(APIC_LVTPC, PMU_APIC_VECTOR); /* Intel masks it when it delivers */
 
     return true;

@@ -16,13 +16,29 @@
 
 static void observe(const struct casm_domain *c, struct cpu_user_regs *regs, struct casm_tm_obs *obs)
 {
-    obs->branches = casm_counter_read(&c->tp.counter) - c->tp.entry_count;
+    const struct casm_timepoint *tp = &c->tp;
+
+    obs->branches = casm_counter_read(&tp->counter, CASM_EVENT_CONDITIONAL) - tp->entry_count;
+    obs->transfers = tp->transfers_known ? casm_counter_read(&tp->counter, CASM_EVENT_ANY) - tp->transfers : 0;
     casm_leave_by_iret(regs);
     obs->rip = regs->rip;
     obs->rcx = regs->rcx;
     obs->rsp = regs->rsp;
     obs->hash = casm_regs_hash(c->hash, regs, current);
-    obs->reason = c->tp.reason;
+    obs->reason = tp->reason;
+}
+
+/* An entry, or a point: what has been counted until then would only add to the error of what follows. */
+static void mark(struct casm_timepoint *tp)
+{
+    tp->transfers = casm_counter_read(&tp->counter, CASM_EVENT_ANY);
+    tp->transfers_known = true;
+}
+
+static void arm_overflow(struct casm_timepoint *tp, uint64_t distance, enum casm_event event)
+{
+    casm_counter_arm(&tp->counter, CASM_EVENT_CONDITIONAL, event == CASM_EVENT_CONDITIONAL ? distance : 0);
+    casm_counter_arm(&tp->counter, CASM_EVENT_ANY, event == CASM_EVENT_ANY ? distance : 0);
 }
 
 /* Nothing of ours stays in the processor, or in the guest's flags. */
@@ -30,7 +46,7 @@ static void disarm(struct casm_timepoint *tp, struct cpu_user_regs *regs)
 {
     casm_step_off(tp, regs, false);
     casm_break_off(current, tp);
-    casm_counter_arm(&tp->counter, 0);
+    arm_overflow(tp, 0, CASM_EVENT_CONDITIONAL);
     tp->reason = CASM_TM_INTERRUPT;
     tp->fetched = false;
 }
@@ -42,12 +58,12 @@ static void arm(struct casm_timepoint *tp, struct cpu_user_regs *regs, const str
     tp->reason = CASM_TM_INTERRUPT;
     tp->fetched = false;
     if ( act->what != CASM_TM_OVERFLOW )
-        casm_counter_arm(&tp->counter, 0);
+        arm_overflow(tp, 0, CASM_EVENT_CONDITIONAL);
     if ( act->what != CASM_TM_BREAK )
         casm_break_off(current, tp);
 
     if ( act->what == CASM_TM_OVERFLOW )
-        casm_counter_arm(&tp->counter, act->value);
+        arm_overflow(tp, act->value, act->flags & CASM_TM_FLAG_TRANSFERS ? CASM_EVENT_ANY : CASM_EVENT_CONDITIONAL);
     else if ( act->what == CASM_TM_BREAK )
     {
         casm_break_on(current, tp, act->value);
@@ -77,7 +93,7 @@ static void account(struct casm_apoint_stats *st, unsigned int kind, uint64_t tr
 struct apoint {
     struct casm_rec rec;
     uint64_t w[3];
-    uint64_t state[3]; /* from, RCX, RSP */
+    uint64_t state[3]; /* from (by state: transfers), RCX, RSP */
 };
 
 static void describe(struct apoint *ap, const struct casm_tm_point *point)
@@ -86,7 +102,7 @@ static void describe(struct apoint *ap, const struct casm_tm_point *point)
     ap->w[0] = point->branches;
     ap->w[1] = point->rip;
     ap->w[2] = point->hash;
-    ap->state[0] = point->from;
+    ap->state[0] = point->kind == CASM_APOINT_CANONICAL ? point->from : point->transfers;
     ap->state[1] = point->rcx;
     ap->state[2] = point->rsp;
 }
@@ -152,6 +168,7 @@ static unsigned int record_point(struct casm_domain *c, struct cpu_user_regs *re
     c->applied[CASM_CLS_APOINT]++;
     casm_put(c, ap.rec, ap.w, 3, ap.state, sizeof(ap.state));
     account(&tp->stats, canon->point.kind, canon->steps + canon->breaks);
+    mark(tp);
 
     tp->active = false;
     tp->due = false;
@@ -191,6 +208,7 @@ static unsigned int record_exit(struct casm_domain *c, struct cpu_user_regs *reg
     if ( !tp->flat )
     {
         tp->active = false;
+        tp->transfers_known = false;
         disarm(tp, regs);
         return CASM_EXIT_SKIP;
     }
@@ -207,6 +225,7 @@ static unsigned int record_exit(struct casm_domain *c, struct cpu_user_regs *reg
     if ( act.what == CASM_TM_FAIL )
     {
         tp->active = false; /* again at a later interrupt */
+        tp->transfers_known = false;
         disarm(tp, regs);
         return CASM_EXIT_SKIP;
     }
@@ -273,7 +292,10 @@ static bool match_begin(struct casm_domain *c)
     point.branches = ap.w[0];
     point.rip = ap.w[1];
     point.hash = ap.w[2];
-    point.from = ap.state[0];
+    if ( point.kind == CASM_APOINT_CANONICAL )
+        point.from = ap.state[0];
+    else
+        point.transfers = ap.state[0];
     point.rcx = ap.state[1];
     point.rsp = ap.state[2];
     why = casm_match_begin(&tp->match, &point, &tp->limits);
@@ -321,6 +343,7 @@ static unsigned int replay_point(struct casm_domain *c, struct cpu_user_regs *re
     }
     c->hash = obs->hash;
     account(&tp->stats, here.rec.kind, m->steps + m->hits);
+    mark(tp);
     tp->stats.overflows += m->overflows;
     if ( m->worst_late_branches > tp->stats.late_max_branches )
         tp->stats.late_max_branches = m->worst_late_branches;
@@ -448,7 +471,8 @@ void casm_tp_entry(struct casm_domain *c)
         disarm(tp, regs);
         tp->active = false;
     }
-    tp->entry_count = casm_counter_read(&tp->counter);
+    tp->entry_count = casm_counter_read(&tp->counter, CASM_EVENT_CONDITIONAL);
+    mark(tp);
 }
 
 int casm_tp_start(struct casm_domain *c, const struct casm_domctl *op)

@@ -42,7 +42,9 @@ struct casm_timepoint {
     uint8_t reason;        /* enum casm_tm_reason of the coming exit */
     int8_t slot;           /* breakpoint register in use, -1: none */
     uint64_t address;      /* ... its address */
-    uint64_t entry_count;  /* branches at the last entry */
+    uint64_t entry_count;  /* conditional branches at the last entry */
+    uint64_t transfers;    /* branches of any kind at the last entry or point... */
+    bool transfers_known;  /* ... and no traps of ours since then that made no point; they may have been counted */
     uint64_t max_delay_ns;
     uint32_t dense_every;
     uint64_t dense_first, dense_last;
