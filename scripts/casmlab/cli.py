@@ -10,7 +10,7 @@ import signal
 import sys
 from pathlib import Path
 
-from . import bench, boot, cache, counts, dom0, emulator, guest, kernel, point_bench, point_soak, soak, tools, xen
+from . import bench, boot, cache, counts, delay_bench, dom0, emulator, guest, kernel, point_bench, point_soak, soak, tools, xen
 from .errors import EXIT_INTERRUPTED, EXIT_UNAVAILABLE, EXIT_USAGE, LabError, UsageError
 
 DESCRIPTION = "Boots a patched Xen with a Debian dom0 under emulation and runs commands there."
@@ -102,6 +102,9 @@ def parser() -> argparse.ArgumentParser:
                               help="which of the lab's guests (work)")
     bench_parser.add_argument("--points", action="store_true",
                               help="instead: what it costs to find time points; needs --pmu too")
+    bench_parser.add_argument("--delays", action="store_true",
+                              help="instead: how long effects wait for a point, without points between entries and with them; "
+                                   "needs --pmu, and not --icount")
 
     build = commands.add_parser("build", help="fetch and build, boot nothing")
     build.add_argument("stage", nargs="?", choices=STAGES, help="only this (default: everything but stock and emulator)")
@@ -227,6 +230,9 @@ def main(argv: list[str]) -> int:
             return soak.run(machine_from(arguments), arguments.runs, arguments.first, seed, arguments.guest_config,
                             arguments.keep)
         if arguments.command == "bench":
+            if arguments.delays:
+                arguments.program += [dom0.built_test_program("casm-timepoints")]
+                return delay_bench.run(machine_from(arguments))
             arguments.count = arguments.count or Path(os.devnull)  # every boot has a file of its own
             if arguments.points:
                 arguments.program += [dom0.built_test_program("casm-timepoints")]
