@@ -157,6 +157,29 @@ TEST_F(DomainDigestTest, StandInsAndOtherDomainsDoNotCount) {
     mfn_to_page(_mfn(mfn))->owner = nullptr;
 }
 
+// Another dom0, and Xen's own entries in the guest's L4 tables are others.
+TEST_F(DomainDigestTest, DoesNotDependOnXensEntriesInAnL4Table) {
+    auto* words = reinterpret_cast<std::uint64_t*>(world.frame(4));
+    page_info* page = mfn_to_page(_mfn(casm_pool_first() + 4));
+    words[0] = 9;
+    for (const bool table : {false, true}) {
+        page->u.inuse.type_info = table ? PGT_l4_page_table : PGT_writable_page;
+        const auto before = take();
+        for (const unsigned slot : {255u, 256u, 263u, 264u, 271u, 272u}) {
+            words[slot] ^= 0x63;
+            EXPECT_EQ(take() == before, table && slot >= 256 && slot < 272) << table << " " << slot;
+            words[slot] ^= 0x63;
+        }
+    }
+}
+
+TEST_F(DomainDigestTest, XensEntriesDoNotOutliveTheTable) {
+    auto* words = reinterpret_cast<std::uint64_t*>(world.frame(4));
+    std::fill_n(words, 512, 7);
+    casm_l4_demoted(words);
+    for (unsigned slot = 0; slot < 512; ++slot) EXPECT_EQ(words[slot], slot >= 256 && slot < 272 ? 0u : 7u) << slot;
+}
+
 TEST_F(DomainDigestTest, FrameHashesNameTheFrame) {
     std::array<std::uint64_t, 32> hashes{};
     hashes.fill(42);

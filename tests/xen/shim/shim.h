@@ -302,6 +302,10 @@ struct page_info {
 #define PGC_extra      (1ul << 61)
 #define PGC_count_mask 0xfffffffful
 #define PGT_writable_page 1u
+#define PGT_l4_page_table 4u
+#define PGT_type_mask 7u
+#define ROOT_PAGETABLE_FIRST_XEN_SLOT 256
+#define ROOT_PAGETABLE_LAST_XEN_SLOT 271
 #define MEMF_no_refcount 1u
 #define INVALID_M2P_ENTRY (~0ul)
 #define RAM_TYPE_CONVENTIONAL 1u

@@ -29,18 +29,45 @@ static inline uint64_t lane(uint64_t l, uint64_t x)
     return ((l << 31) | (l >> 33)) * CASM_HASH_MULT;
 }
 
-uint64_t casm_page_hash(const uint64_t *p)
+/* @skip_first, @skip_nr: words that count as zero; multiples of 8. */
+static uint64_t page_hash(const uint64_t *page, unsigned int skip_first, unsigned int skip_nr)
 {
+    static const uint64_t zeros[8];
     uint64_t a = 1, b = 2, c = 3, d = 4;
     unsigned int i;
 
     for ( i = 0; i < 512; i += 8 )
     {
-        a = lane(a, p[i]);     b = lane(b, p[i + 1]); c = lane(c, p[i + 2]); d = lane(d, p[i + 3]);
-        a = lane(a, p[i + 4]); b = lane(b, p[i + 5]); c = lane(c, p[i + 6]); d = lane(d, p[i + 7]);
+        const uint64_t *p = i - skip_first < skip_nr ? zeros : page + i;
+
+        a = lane(a, p[0]); b = lane(b, p[1]); c = lane(c, p[2]); d = lane(d, p[3]);
+        a = lane(a, p[4]); b = lane(b, p[5]); c = lane(c, p[6]); d = lane(d, p[7]);
     }
 
     return casm_mix(casm_mix(casm_mix(a, b), c), d);
+}
+
+uint64_t casm_page_hash(const uint64_t *p)
+{
+    return page_hash(p, 0, 0);
+}
+
+#define XEN_SLOTS (ROOT_PAGETABLE_LAST_XEN_SLOT - ROOT_PAGETABLE_FIRST_XEN_SLOT + 1)
+
+/*
+ * Xen's own entries in an L4 table are where its memory was when it booted: another dom0 kernel or initrd, and they are
+ * others. They are no part of what is replayed.
+ */
+static uint64_t frame_hash(const struct page_info *pg, const uint64_t *p)
+{
+    return (pg->u.inuse.type_info & PGT_type_mask) == PGT_l4_page_table
+           ? page_hash(p, ROOT_PAGETABLE_FIRST_XEN_SLOT, XEN_SLOTS) : casm_page_hash(p);
+}
+
+/* From demote_l4_table(): the guest can write the page from now on, and read everything in it without Xen's leave. */
+void casm_l4_demoted(void *l4)
+{
+    memset((uint64_t *)l4 + ROOT_PAGETABLE_FIRST_XEN_SLOT, 0, XEN_SLOTS * sizeof(uint64_t));
 }
 
 /* Hash of one frame of the pool; 0 if @d does not own it, or it is all zeros. */
@@ -51,7 +78,7 @@ uint64_t casm_frame_hash(const struct domain *d, unsigned long mfn)
     if ( page_get_owner(pg) != d || !casm_pool_guest_frame(mfn) || casm_page_is_zero(mfn_to_virt(mfn)) )
         return 0;
 
-    return casm_page_hash(mfn_to_virt(mfn));
+    return frame_hash(pg, mfn_to_virt(mfn));
 }
 
 /*
@@ -74,7 +101,7 @@ static uint64_t domain_digest(const struct domain *d, uint64_t *frames)
         ++*frames;
         p = mfn_to_virt(mfn);
         if ( !casm_page_is_zero(p) )
-            h = casm_mix(casm_mix(h, mfn), casm_page_hash(p));
+            h = casm_mix(casm_mix(h, mfn), frame_hash(pg, p));
     }
 
     return h;

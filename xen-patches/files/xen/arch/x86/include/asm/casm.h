@@ -48,6 +48,7 @@ int casm_acquire_resource(struct domain *d, unsigned int type, unsigned int fram
 bool casm_pool_range(unsigned long *first_mfn, unsigned long *end_mfn);
 struct page_info *casm_pool_populate(struct domain *d, unsigned long pfn, unsigned int order, unsigned int memflags);
 bool casm_pool_free(struct page_info *pg, unsigned int order);
+void casm_l4_demoted(void *l4); /* digest.c */
 void *casm_alloc_shared_info(struct domain *d);
 struct page_info *casm_alloc_perdomain_l3(struct domain *d);
 void *casm_alloc_grant_frame(struct domain *d, unsigned int idx);
