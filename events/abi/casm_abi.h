@@ -62,10 +62,12 @@ enum casm_apoint_kind {
     /*
      * No conditional branch for long: a boundary with this count, RIP and registers. The first word of `state` says where to
      * look for it: branches of any kind that had retired since the entry, or the point, before it when the recording was
-     * interrupted; interrupts since then may have been counted too. It is no part of the name. 0: not known.
+     * interrupted; interrupts since then may have been counted too. It is no part of the name. With CASM_APOINT_TRANSFERS
+     * set, which no guest address has, so that one kind is not taken for the other; or 0: not known.
      */
     CASM_APOINT_BY_STATE = 2,
 };
+#define CASM_APOINT_TRANSFERS (1ull << 62)
 #define CASM_BRANCHES_INTERVAL 64u /* entries between BRANCHES records; a power of two */
 
 /*

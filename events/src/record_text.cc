@@ -132,7 +132,7 @@ nlohmann::ordered_json applied_counters(const Record& record) {
 }
 
 std::string origin_text(const Record& apoint, std::uint64_t origin) {
-    return apoint.kind == CASM_APOINT_BY_STATE ? std::to_string(origin) : hex(origin);
+    return apoint.kind == CASM_APOINT_BY_STATE ? std::to_string(origin & ~CASM_APOINT_TRANSFERS) : hex(origin);
 }
 
 }  // namespace

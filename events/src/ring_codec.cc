@@ -139,10 +139,11 @@ Status check_apoint(const Record& record) {
         return {Category::kRefuted, "apoint.state has " + std::to_string(record.blob.size()) + " bytes, must be " +
                                         std::to_string(kApointStateBytes)};
     const bool branch = std::any_of(record.blob.begin(), record.blob.begin() + 8, [](std::uint8_t b) { return b != 0; });
-    if (record.kind == CASM_APOINT_CANONICAL && (record.w[0] == 0 || !branch))
+    const bool transfers = record.blob[7] >> 6 == CASM_APOINT_TRANSFERS >> 62;  // little-endian
+    if (record.kind == CASM_APOINT_CANONICAL && (record.w[0] == 0 || !branch || transfers))
         return {Category::kRefuted, "a canonical apoint needs a branch: branches and the branch's address must not be 0"};
-    if (record.kind == CASM_APOINT_BY_STATE && record.blob[7] >= 0x80)
-        return {Category::kRefuted, "an apoint named by state: where to look for it must be below 2^63 branches"};
+    if (record.kind == CASM_APOINT_BY_STATE && branch && !transfers)
+        return {Category::kRefuted, "an apoint named by state has no branch: it says where to look for it, or 0"};
     return {};
 }
 

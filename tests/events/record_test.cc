@@ -188,7 +188,7 @@ TEST(RingCodec, ChecksRangesOfFields) {
     const std::vector<std::uint8_t> page(4096), applied(CASM_CLASSES_MAX * 8);
     std::vector<std::uint8_t> state(24, 0xff), beyond(24, 0);
     state[7] = 0x7f;
-    beyond[7] = 0x80;
+    beyond[7] = 0x3f;
     const RangeCase cases[] = {
         {"entry kind 0", {.cls = CASM_CLS_ENTRY, .kind = 0}, false},
         {"entry kind 6", {.cls = CASM_CLS_ENTRY, .kind = 6}, true},
@@ -205,7 +205,10 @@ TEST(RingCodec, ChecksRangesOfFields) {
         {"digest 3", {.cls = CASM_CLS_DIGEST, .kind = 3}, true},
         {"digest 4", {.cls = CASM_CLS_DIGEST, .kind = 4}, false},
         {"apoint by state, far", {.cls = CASM_CLS_APOINT, .kind = CASM_APOINT_BY_STATE, .blob = state}, true},
-        {"apoint by state, too far", {.cls = CASM_CLS_APOINT, .kind = CASM_APOINT_BY_STATE, .blob = beyond}, false},
+        {"canonical apoint that says where to look",
+         {.cls = CASM_CLS_APOINT, .kind = CASM_APOINT_CANONICAL, .w = {1, 2, 3}, .blob = state},
+         false},
+        {"apoint by state with an address", {.cls = CASM_CLS_APOINT, .kind = CASM_APOINT_BY_STATE, .blob = beyond}, false},
         {"end none", {.cls = CASM_CLS_END, .kind = CASM_END_NONE, .blob = applied}, false},
         {"end diverged", {.cls = CASM_CLS_END, .kind = CASM_END_DIVERGED, .blob = applied}, false},
         {"end crashed", {.cls = CASM_CLS_END, .kind = CASM_END_CRASHED, .aux = 3, .blob = applied}, true},

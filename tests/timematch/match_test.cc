@@ -398,7 +398,7 @@ TEST(MatchBegin, TransfersBelongToPointsByState) {
     casm_tm_point point = canonical(3);
     point.transfers = 1;
     EXPECT_EQ(casm_match_begin(&match, &point, &small), CASM_TM_WHY_BAD_BRANCHES);
-    point = by_state(3, 1ull << 63);
+    point = by_state(3, 1ull << 62);
     EXPECT_EQ(casm_match_begin(&match, &point, &small), CASM_TM_WHY_BAD_BRANCHES);
     casm_match_limits limits = small;
     limits.slack_shift = 64;

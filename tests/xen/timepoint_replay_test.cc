@@ -104,7 +104,7 @@ TEST_F(ReplayPoints, TheMarginIsThatOfTheStart) {
 TEST_F(ReplayPoints, AFarPointByStateIsApproachedByBranchesOfAnyKind) {
     shim.transfers = 700;
     Point point = by_state(0, kBranch);
-    point.from = 100'000;  // where to look
+    point.from = CASM_APOINT_TRANSFERS | 100'000;  // where to look
     begin(point);
     const std::uint64_t stop = 700 + 100'000 - 2 * CASM_MATCH_MARGIN_DEFAULT - 100'000 / 256;
     EXPECT_EQ(shim.transfers_overflow_at, stop);
@@ -240,7 +240,9 @@ INSTANTIATE_TEST_SUITE_P(ReplayPoints, Malformed,
                                                [](Point& p) {
                                                    p.kind = CASM_APOINT_BY_STATE;
                                                    p.from = ~0ull;
-                                               }}),
+                                               }},
+                                         Wrong{"StateWithFrom",
+                                               [](Point& p) { p.kind = CASM_APOINT_BY_STATE; }}),
                          [](const auto& info) { return std::string(info.param.name); });
 
 class BlobLength : public ReplayPoints, public testing::WithParamInterface<unsigned> {};

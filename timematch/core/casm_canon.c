@@ -4,6 +4,7 @@
 enum { ENDED = 0, FIRST, STEPPING };
 
 #define BRANCHES_LIMIT (1ULL << 63)
+#define TRANSFERS_LIMIT (1ULL << 62)
 #define MAX_STEPS_LIMIT (1u << 30)
 
 static struct casm_tm_act action(uint8_t what, uint64_t value, uint8_t flags)
@@ -120,7 +121,7 @@ struct casm_tm_act casm_canon_next(struct casm_canon *c, const struct casm_tm_ob
     {
         c->state = STEPPING;
         c->shadow = 1;
-        c->transfers = obs->transfers < BRANCHES_LIMIT ? obs->transfers : 0;
+        c->transfers = obs->transfers < TRANSFERS_LIMIT ? obs->transfers : 0;
     }
     else
     {

@@ -4,6 +4,7 @@
 enum { ENDED = 0, SEARCHING };
 
 #define BRANCHES_LIMIT (1ULL << 63)
+#define TRANSFERS_LIMIT (1ULL << 62)
 
 static struct casm_tm_act fail(struct casm_match *m, uint8_t why, uint8_t mismatch)
 {
@@ -46,7 +47,7 @@ static int check_target(const struct casm_tm_point *t)
 {
     if ( t->kind != CASM_TM_CANONICAL && t->kind != CASM_TM_BY_STATE )
         return CASM_TM_WHY_BAD_KIND;
-    if ( t->branches >= BRANCHES_LIMIT || t->transfers >= BRANCHES_LIMIT )
+    if ( t->branches >= BRANCHES_LIMIT || t->transfers >= TRANSFERS_LIMIT )
         return CASM_TM_WHY_BAD_BRANCHES;
     if ( !casm_tm_guest_address(t->rip) )
         return CASM_TM_WHY_BAD_ADDRESS;
@@ -156,7 +157,7 @@ static struct casm_tm_act by_state(struct casm_match *m, const struct casm_tm_ob
 
     if ( obs->branches > t->branches )
         return fail(m, CASM_TM_WHY_OVERSHOT, 0);
-    /* A boundary with these registers that lies before the slack is not the one. Both counts are below 2^63 here. */
+    /* A boundary with these registers that lies before the slack is not the one. Nothing overflows: both counts are below 2^62. */
     if ( obs->transfers < t->transfers && t->transfers - obs->transfers > slack + l->rearm_min )
         return overflow(m, obs->transfers, t->transfers - obs->transfers - slack, CASM_TM_FLAG_TRANSFERS);
     if ( obs->branches == t->branches && !compare(t, obs) )

@@ -46,7 +46,7 @@ struct casm_tm_point {
     uint64_t hash;     /* 64-bit hash of all guest-visible registers, RIP included, RF and our TF left out */
     /*
      * By state: where to look, no part of the name: branch instructions of any kind that had retired since entry n when the
-     * recording was interrupted to look for a point. Interrupts since then may have been counted too. 0: not known.
+     * recording was interrupted to look for a point. Interrupts since then may have been counted too. 0: not known; below 2^62.
      */
     uint64_t transfers;
     uint8_t kind;      /* enum casm_tm_kind */
@@ -96,7 +96,7 @@ enum casm_tm_why {
     CASM_TM_WHY_ENDED = 7,         /* called again after DELIVER or FAIL, or never begun (zeroed memory) */
     /* Results of casm_match_begin and casm_canon_begin. */
     CASM_TM_WHY_BAD_KIND = 8,
-    CASM_TM_WHY_BAD_BRANCHES = 9,  /* canonical with 0 branches, or a count of 2^63 or more */
+    CASM_TM_WHY_BAD_BRANCHES = 9,  /* canonical with 0 branches, or a count of 2^63 (transfers: 2^62) or more */
     CASM_TM_WHY_BAD_ADDRESS = 10,  /* RIP or `from` outside the guest's part of the address space; by state with a `from` */
     CASM_TM_WHY_BAD_LIMITS = 11,
 };

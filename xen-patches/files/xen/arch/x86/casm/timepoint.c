@@ -102,7 +102,10 @@ static void describe(struct apoint *ap, const struct casm_tm_point *point)
     ap->w[0] = point->branches;
     ap->w[1] = point->rip;
     ap->w[2] = point->hash;
-    ap->state[0] = point->kind == CASM_APOINT_CANONICAL ? point->from : point->transfers;
+    if ( point->kind == CASM_APOINT_CANONICAL )
+        ap->state[0] = point->from;
+    else
+        ap->state[0] = point->transfers ? point->transfers | CASM_APOINT_TRANSFERS : 0;
     ap->state[1] = point->rcx;
     ap->state[2] = point->rsp;
 }
@@ -295,7 +298,7 @@ static bool match_begin(struct casm_domain *c)
     if ( point.kind == CASM_APOINT_CANONICAL )
         point.from = ap.state[0];
     else
-        point.transfers = ap.state[0];
+        point.transfers = ap.state[0] ? ap.state[0] ^ CASM_APOINT_TRANSFERS : 0; /* else refused: too many */
     point.rcx = ap.state[1];
     point.rsp = ap.state[2];
     why = casm_match_begin(&tp->match, &point, &tp->limits);
