@@ -32,7 +32,7 @@ MUTANTS = [
     ("the digest covers where Xen was booted", "digest.c", "(pg->u.inuse.type_info & PGT_type_mask) == PGT_l4_page_table", "0", "digest"),
     ("the digest leaves out entries of any page", "digest.c", "(pg->u.inuse.type_info & PGT_type_mask) == PGT_l4_page_table", "1",
      "digest"),
-    ("the page hash leaves a word out", "digest.c", "d = lane(d, p[i + 7]);", "", "digest"),
+    ("the page hash leaves a word out", "digest.c", "d = lane(d, p[7]);", "", "digest"),
     ("the digest covers stand-ins", "digest.c",
      "if ( page_get_owner(pg) != d || !casm_pool_guest_frame(mfn) )\n            continue;",
      "if ( page_get_owner(pg) != d )\n            continue;", "digest"),

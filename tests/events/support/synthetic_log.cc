@@ -80,7 +80,13 @@ class Builder {
         hash_ = (hash_ ^ random_()) * 0x9e3779b97f4a7c15u;
         window_ += canonical ? uniform(random_, 1, 100000) : uniform(random_, 0, 2);
         std::vector<std::uint8_t> state = random_blob(random_, 24);
-        std::fill_n(state.begin(), 8, canonical ? std::uint8_t{0x40} : std::uint8_t{0});
+        // An address, or where to look: both sorts of points by state.
+        const bool told = !canonical && uniform(random_, 0, 1) != 0;
+        std::fill_n(state.begin(), 8, canonical ? std::uint8_t{0x20} : std::uint8_t{0});
+        if (told) {
+            state[0] = static_cast<std::uint8_t>(uniform(random_, 1, 255));
+            state[7] = CASM_APOINT_TRANSFERS >> 56;
+        }
         put({.cls = CASM_CLS_APOINT,
              .kind = static_cast<std::uint8_t>(canonical ? CASM_APOINT_CANONICAL : CASM_APOINT_BY_STATE),
              .w = {window_, random_() >> 17, hash_},
