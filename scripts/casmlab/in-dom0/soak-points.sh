@@ -29,7 +29,7 @@ for guest in $guests; do
     while [ $run -lt "$runs" ]; do
         run=$((run + 1))
         log=/tmp/$guest.log
-        rm -rf "$log"
+        rm -rf "$log" "$(guest_log $name)" # which would be appended to
         # shellcheck disable=SC2086  # options are words
         casmotion -q record "$config" -o "$log" --json $limit >"/share/$guest-$run-record.json" || fail "$guest: record: $?"
         [ -z "$done" ] || printed $name "$done"
