@@ -5,7 +5,8 @@
 . /lab-lib.sh
 
 guest=$1 limit_s=${2--}
-shift 2
+shift
+[ $# = 0 ] || shift
 [ "$limit_s" != - ] || limit_s=
 [ $# != 0 ] || set -- -
 
@@ -15,7 +16,10 @@ once() { # options
     # shellcheck disable=SC2086  # options are words
     casmotion record "/guest/$guest.cfg" -o /tmp/test.log ${limit_s:+--for $limit_s} --digest-interval 300000 $1 2>/tmp/said &
     recorder=$!
-    until xl domid "$guest" >/dev/null 2>&1; do usleep 200000; done
+    until xl domid "$guest" >/dev/null 2>&1; do
+        kill -0 $recorder 2>/dev/null || fail "record: $(cat /tmp/said)"
+        usleep 200000
+    done
     xl list "$guest" >/dev/null || fail "xl list beside a recording"
     xl dmesg >/dev/null || fail "xl dmesg beside a recording"
     wait $recorder || fail "record: exit code $?: $(cat /tmp/said)"
