@@ -13,6 +13,8 @@ namespace {
 
 // A trip of more records is cut into several windows: every place between two records is a state too.
 constexpr std::size_t kWindowRecordsMax = 64;
+// Each point in a window is a question about all those before it: minutes for 64 of them, milliseconds for a few.
+constexpr unsigned kWindowPointsMax = 4;
 constexpr std::uint32_t kDebugVector = 1;
 constexpr std::uint16_t kOtherDetail = 0xffff;  // any detail that is treated like all those without outputs
 
@@ -76,12 +78,15 @@ void WindowCollector::add(const Record& record, std::uint64_t index, std::uint64
     const ClassInfo* info = find_class(record.cls);
     if (info == nullptr || info->timing == Timing::kReport) return;
     const bool begins = info->timing == Timing::kSync || record.cls == CASM_CLS_ENTRY || info->timing == Timing::kMeta;
-    if ((begins && entered_) || key_.size() >= kWindowRecordsMax * sizeof(Symbol)) close();
+    const bool full = key_.size() >= kWindowRecordsMax * sizeof(Symbol) ||
+                      (record.cls == CASM_CLS_APOINT && points_ >= kWindowPointsMax);
+    if ((begins && entered_) || full) close();
     if (info->timing == Timing::kMeta) return;  // INIT and END change no state between two entries
     if (key_.empty()) {
         first_record_ = index;
         first_ordinal_ = ordinal;
     }
+    if (record.cls == CASM_CLS_APOINT) ++points_;
     const Symbol symbol = symbol_of(record);
     key_.append(reinterpret_cast<const char*>(&symbol), sizeof(symbol));
     if (record.cls == CASM_CLS_RESULT || record.cls == CASM_CLS_OUTMEM) call_open_ = true;
@@ -98,6 +103,7 @@ void WindowCollector::add(const Record& record, std::uint64_t index, std::uint64
 
 void WindowCollector::close() {
     entered_ = false;
+    points_ = 0;
     if (key_.empty()) return;
     ++windows_;
     const auto known = known_.find(key_);

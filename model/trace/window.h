@@ -55,6 +55,7 @@ class WindowCollector {
     std::uint64_t shapes_max_;
     std::string key_;  // the window so far: four bytes per symbol
     std::uint64_t first_record_ = 0, first_ordinal_ = 0, windows_ = 0;
+    unsigned points_ = 0;       // APOINT records in the window
     bool entered_ = false;      // the window has the ENTRY to which its outputs belong
     bool call_open_ = false;    // it has outputs of a hypercall whose ENTRY is still to come
     bool value_open_ = false;   // ... of an emulated instruction

@@ -51,6 +51,17 @@ TEST(WindowQuery, ADebugTrapWithinAnEmulatedInstructionIsPartOfItsTrip) {
     EXPECT_EQ(ask({records.begin(), records.begin() + 4}).verdict, Verdict::kHolds);
 }
 
+// A point at each instruction: what is asked about a stretch grows faster than the stretch.
+TEST(WindowQuery, ALongStretchOfPointsIsCut) {
+    WindowCollector collector(10);
+    collector.add(entry(CASM_ENTRY_EXCEPTION, 14), 0, 0);
+    for (std::uint64_t i = 1; i <= 1000; ++i) collector.add(apoint(CASM_APOINT_BY_STATE), i, 1);
+    collector.finish();
+    EXPECT_EQ(collector.windows(), 250u);
+    EXPECT_EQ(collector.shapes().size(), 2u) << "the one with the entry, and all others";
+    for (const ShapeUse& use : collector.shapes()) EXPECT_LE(use.shape.size(), 5u);
+}
+
 TEST(WindowQuery, AMissingInputIsNamed) {
     for (const auto& [record, cls] : {std::pair{entry(CASM_ENTRY_PRIVOP, kPrivopFastRdtsc), "tsc"},
                                       std::pair{entry(CASM_ENTRY_FORCED_CPUID, 0), "cpuid"},

@@ -31,8 +31,7 @@ tail -n 4 /tmp/said
 i=0
 while [ $i -lt "$replays" ]; do
     i=$((i + 1))
-    # Not of dense points: 'verify' would ask its solver about stretches of 64 points, for minutes under emulation.
-    if [ $i = 1 ] && [ "${options#*--dense}" = "$options" ]; then
+    if [ $i = 1 ]; then
         verified_by_replay /tmp/log /tmp/again
     else
         casmotion -q replay /tmp/log --console-to /tmp/again || fail "replay $i: exit code $?"
