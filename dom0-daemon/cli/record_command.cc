@@ -31,8 +31,9 @@ class RecordCommand final : public Command {
             ->type_name("SECONDS");
         app.add_option("--max-log", max_log_, "stop when the events take that much; the guest goes on")
             ->type_name("SIZE");
-        app.add_option("--digest-interval", digest_interval_,
-                       "entries between digests of the guest's memory (default 500000; 0: only at start and end)")
+        app.add_option(
+               "--digest-interval", digest_interval_,
+               "entries between digests of the guest's memory (default 500000; 0: only at start and end)")
             ->type_name("N");
         app.add_option("--ring", ring_, "size of the log ring, a power of two from 64K to 64M (default 4M)")
             ->type_name("SIZE");
@@ -125,7 +126,7 @@ class RecordCommand final : public Command {
     }
 
     static constexpr uint64_t kMaxDense = uint64_t{1} << 30;  // what Xen takes
-    static constexpr uint64_t kMaxDelayUs = 10'000'000;  // ten seconds: as good as never
+    static constexpr uint64_t kMaxDelayUs = 10'000'000;       // ten seconds: as good as never
 
     RecordRequest request_;
     std::string for_, max_log_, ring_, digest_interval_, max_delay_, dense_, dense_range_;

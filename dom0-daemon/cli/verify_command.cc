@@ -19,21 +19,25 @@ class VerifyCommand final : public Command {
   public:
     explicit VerifyCommand(CLI::App& app) {
         app.add_option("log", log_, "the log to check")->type_name("LOG");
-        app.add_flag("--model", model_, "check no log but the proofs: theorem, need of each condition, event classes, protocol");
+        app.add_flag("--model", model_,
+                     "check no log but the proofs: theorem, need of each condition, event classes, protocol");
         app.add_flag("--replay", replay_, "replay it too, and compare every state with the recording");
         options_.declare(app);
         app.add_option("--report", page_, "write a page for people, in HTML")->type_name("FILE.html");
         app.add_flag("--json", json_, "print the result as JSON on stdout");
         app.footer(
             "Examples:\n"
-            "  casmotion verify boot.log                        does the log determine the execution? needs no Xen\n"
+            "  casmotion verify boot.log                        does the log determine the execution? needs "
+            "no Xen\n"
             "  casmotion verify boot.log --replay --json        and is a replay that execution?\n"
             "  casmotion verify boot.log --report boot.html\n"
             "  casmotion verify --model                         about a minute\n"
             "\n"
-            "For each of the conditions C1 to C6, under which a replay passes through the recorded states, it says: holds; "
+            "For each of the conditions C1 to C6, under which a replay passes through the recorded states, "
+            "it says: holds; "
             "refuted,\n"
-            "with the record at fault; or cannot be told, and why. A wrong value that could have been is seen by a replay only.\n"
+            "with the record at fault; or cannot be told, and why. A wrong value that could have been is "
+            "seen by a replay only.\n"
             "\n"
             "Exit codes: 0 everything holds, 1 a condition is refuted or the replay differs, 2 usage, 65 the "
             "log is damaged or has no end,\n"
@@ -92,7 +96,8 @@ class VerifyCommand final : public Command {
             std::snprintf(text, sizeof(text), "%-12s %7.2f s  ", std::string(name_of(check.result)).c_str(),
                           static_cast<double>(check.time_ns) * 1e-9);
             std::string line = text + check.name + ": " + check.meaning + "\n";
-            if (check.result != ModelResult::kProved) line += check.detail + (check.detail.empty() ? "" : "\n");
+            if (check.result != ModelResult::kProved)
+                line += check.detail + (check.detail.empty() ? "" : "\n");
             printed = write_stdout(line);
         };
         CASM_ASSIGN(const std::vector<ModelCheck> checks, run_model_checks({}, print));
@@ -123,7 +128,8 @@ class VerifyCommand final : public Command {
 }  // namespace
 
 DeclaredCommand declare_verify(CLI::App& parent) {
-    CLI::App* app = parent.add_subcommand("verify", "Check that a log determines one execution; with --replay that a replay is it");
+    CLI::App* app = parent.add_subcommand(
+        "verify", "Check that a log determines one execution; with --replay that a replay is it");
     return {app, std::make_unique<VerifyCommand>(*app)};
 }
 

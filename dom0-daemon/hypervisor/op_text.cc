@@ -15,8 +15,9 @@ Status op_failure(std::string_view what, DomId domain, OpResult result) {
         case ESRCH:
             return usage_error(prefix + "it does not exist any more");
         case EBUSY:
-            return usage_error(prefix + "it ran already, or is being recorded or replayed, or a profiler "
-                                        "has the branch counter");
+            return usage_error(prefix +
+                               "it ran already, or is being recorded or replayed, or a profiler "
+                               "has the branch counter");
         case EPERM:
         case EACCES:
             return host_lacks(prefix + "not permitted (run as root in dom0)");

@@ -143,8 +143,8 @@ void explain_log(DivergenceReport& report, LogReader& reader) {
         report.hints.push_back(line + ": " + check.reason);
         add_once(check.check == "completeness" ? incomplete : report.suspects, check.cls);
     }
-    // Xen counts effects where it applies them, apart from logging them: what these counts accuse is the cause,
-    // everything else its consequence.
+    // Xen counts effects where it applies them, apart from logging them: what these counts accuse is the
+    // cause, everything else its consequence.
     if (!incomplete.empty()) report.suspects = std::move(incomplete);
 }
 

@@ -10,8 +10,8 @@
 
 namespace casmotion {
 
-/// `text` as it has to stand between tags or in a quoted attribute. Control characters become visible; what is no UTF-8
-/// does not get through as markup either.
+/// `text` as it has to stand between tags or in a quoted attribute. Control characters become visible; what
+/// is no UTF-8 does not get through as markup either.
 inline std::string html(std::string_view text) {
     std::string out;
     for (const char c : printable(text)) {

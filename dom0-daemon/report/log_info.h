@@ -27,8 +27,8 @@ struct LogInfo {
     std::array<uint64_t, CASM_CLASSES_MAX> class_bytes{};  ///< uncompressed, as ring records
     uint64_t ring_bytes = 0;                               ///< sum of class_bytes
     uint64_t apoints_canonical = 0, apoints_by_state = 0;  ///< APOINT records by enum casm_apoint_kind
-    uint64_t branches = 0;  ///< total of the last BRANCHES record, 0: there is none
-    uint64_t events_bytes = 0;                             ///< as stored
+    uint64_t branches = 0;      ///< total of the last BRANCHES record, 0: there is none
+    uint64_t events_bytes = 0;  ///< as stored
 };
 
 /// Reads the whole log once, for the counts per class. Moves the reader. Log invalid (65) at the first

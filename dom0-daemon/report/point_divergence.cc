@@ -122,7 +122,8 @@ void explain_point(DivergenceReport& report) {
                                ": what the guest executed there is not what the log describes");
     } else {
         report.hints.push_back(
-            "after the same number of branches the guest was in another state than recorded: it did something "
+            "after the same number of branches the guest was in another state than recorded: it did "
+            "something "
             "else, or the counter is not exact");
     }
 }

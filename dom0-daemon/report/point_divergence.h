@@ -28,8 +28,8 @@ std::string counter_fault_text(LogReader& reader, const DivergenceReport& report
 std::vector<FieldDifference> apoint_differences(const Record& expected, const Record& actual,
                                                 const casm_divergence& divergence);
 
-/// " rcx=... rsp=...": what the record of a replay's place lacks, for its line in the report. Empty unless that is an
-/// APOINT.
+/// " rcx=... rsp=...": what the record of a replay's place lacks, for its line in the report. Empty unless
+/// that is an APOINT.
 std::string place_text(const casm_divergence& divergence);
 
 /// Adds hints about a point that the replay did not find; nothing if the log's record is no APOINT.

@@ -52,17 +52,19 @@ std::string row(const std::string& name, const std::string& value) {
 // Bars of equal width, the highest over the full height. `label` is what a screen reader says.
 std::string bars(const std::vector<std::uint64_t>& values, const std::string& label) {
     const std::uint64_t most = values.empty() ? 0 : *std::max_element(values.begin(), values.end());
-    std::string out = "<svg viewBox=\"0 0 " + std::to_string(kChartWidth) + " " + std::to_string(kChartHeight) +
+    std::string out = "<svg viewBox=\"0 0 " + std::to_string(kChartWidth) + " " +
+                      std::to_string(kChartHeight) +
                       "\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"" + html(label) + "\">";
     for (std::size_t i = 0; most != 0 && i < values.size(); ++i) {
         if (values[i] == 0) continue;
         const auto x = static_cast<int>(i * kChartWidth / values.size());
         const auto next = static_cast<int>((i + 1) * kChartWidth / values.size());
         // A value that is not 0 is to be seen.
-        const int height = std::max(1, static_cast<int>(static_cast<double>(values[i]) / static_cast<double>(most) * kChartHeight));
+        const int height = std::max(
+            1, static_cast<int>(static_cast<double>(values[i]) / static_cast<double>(most) * kChartHeight));
         char text[96];
-        std::snprintf(text, sizeof(text), "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\"/>", x, kChartHeight - height,
-                      std::max(1, next - x), height);
+        std::snprintf(text, sizeof(text), "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\"/>", x,
+                      kChartHeight - height, std::max(1, next - x), height);
         out += text;
     }
     return out + "</svg>";
@@ -72,16 +74,21 @@ std::string identity(const TraceReport& report, const LogReader& reader) {
     const Manifest& manifest = reader.manifest();
     std::string out = "<h2>The log</h2>\n<table>\n";
     out += row("Log", report.log.log);
-    out += row("Guest", manifest.guest.name + ", " + size_text(manifest.guest.memory_kib * 1024) + ", kernel " +
-                            manifest.kernel.name + " (SHA-256 " + to_hex(manifest.kernel.sha256).substr(0, 16) + "…)");
+    out += row("Guest", manifest.guest.name + ", " + size_text(manifest.guest.memory_kib * 1024) +
+                            ", kernel " + manifest.kernel.name + " (SHA-256 " +
+                            to_hex(manifest.kernel.sha256).substr(0, 16) + "…)");
     out += row("Command line", manifest.guest.cmdline);
-    out += row("Host", manifest.cpu.model_name + ", Xen " + manifest.xen.version + " build " + manifest.xen.build_id);
-    out += row("Recorded by", manifest.tool_version + ", hypervisor interface " + std::to_string(manifest.abi_version));
-    out += row("Length", with_thousands(report.log.ordinals) + " entries, " + with_thousands(report.log.records) + " records");
+    out += row("Host",
+               manifest.cpu.model_name + ", Xen " + manifest.xen.version + " build " + manifest.xen.build_id);
+    out += row("Recorded by",
+               manifest.tool_version + ", hypervisor interface " + std::to_string(manifest.abi_version));
+    out += row("Length", with_thousands(report.log.ordinals) + " entries, " +
+                             with_thousands(report.log.records) + " records");
     if (const auto& summary = reader.summary()) {
         out += row("Ended", std::string(end_reason_name(summary->end_reason)));
         const auto duration = summary->measurements.find("duration_ns");
-        if (duration != summary->measurements.end()) out += row("Recording took", seconds_text(duration->second));
+        if (duration != summary->measurements.end())
+            out += row("Recording took", seconds_text(duration->second));
     }
     return out + "</table>\n";
 }
@@ -89,9 +96,9 @@ std::string identity(const TraceReport& report, const LogReader& reader) {
 std::string conditions(const TraceReport& report) {
     std::string out = "<h2>Conditions for an equivalent replay</h2>\n<table>\n";
     for (const ConditionResult& result : report.conditions) {
-        out += "<tr><th>" + std::string(name_of(result.condition)) + "</th><td>" + std::string(title_of(result.condition)) +
-               "</td><td class=\"" + css_of(result.verdict) + "\">" + std::string(name_of(result.verdict)) + "</td><td>" +
-               html(result.reason);
+        out += "<tr><th>" + std::string(name_of(result.condition)) + "</th><td>" +
+               std::string(title_of(result.condition)) + "</td><td class=\"" + css_of(result.verdict) +
+               "\">" + std::string(name_of(result.verdict)) + "</td><td>" + html(result.reason);
         if (result.verdict == Verdict::kRefuted && result.record)
             out += "<br>at record " + with_thousands(*result.record) +
                    (result.ordinal ? ", behind " + with_thousands(*result.ordinal) + " entries" : "");
@@ -106,9 +113,10 @@ std::string conditions(const TraceReport& report) {
     }
     out += "</table>\n";
     if (report.queries.shapes != 0)
-        out += "<p class=\"note\">" + with_thousands(report.queries.windows) + " trips of the guest through Xen have " +
-               with_thousands(report.queries.shapes) +
-               " shapes; for each the solver was asked whether two executions that agree with the log can end in different "
+        out += "<p class=\"note\">" + with_thousands(report.queries.windows) +
+               " trips of the guest through Xen have " + with_thousands(report.queries.shapes) +
+               " shapes; for each the solver was asked whether two executions that agree with the log can "
+               "end in different "
                "states (" +
                with_thousands(report.queries.queries) + " queries, " + with_thousands(report.queries.steps) +
                " steps).</p>\n";
@@ -126,7 +134,8 @@ std::string checks(const TraceReport& report) {
 std::string event_mix(const TraceReport& report, const LogReader& reader) {
     const Timeline& timeline = report.timeline;
     std::string out = "<h2>Events over time</h2>\n<p class=\"note\">Left to right: the whole log, " +
-                      with_thousands(timeline.entries_per_bucket) + " entries per bar; each row has its own scale.";
+                      with_thousands(timeline.entries_per_bucket) +
+                      " entries per bar; each row has its own scale.";
     std::optional<std::uint64_t> first, last;
     for (const Timeline::Bucket& bucket : timeline.buckets) {
         if (!bucket.first_tsc) continue;
@@ -140,14 +149,16 @@ std::string event_mix(const TraceReport& report, const LogReader& reader) {
         std::snprintf(text, sizeof(text), " In all about %.2f s of the guest's time.", seconds);
         out += text;
     }
-    out += "</p>\n<table>\n<tr><th>class</th><th>records</th><th>bytes, uncompressed</th><th style=\"width:60%\"></th></tr>\n";
+    out +=
+        "</p>\n<table>\n<tr><th>class</th><th>records</th><th>bytes, uncompressed</th><th "
+        "style=\"width:60%\"></th></tr>\n";
     for (const ClassInfo& info : kClasses) {
         const std::uint64_t count = report.log.classes[info.id].logged;
         if (count == 0) continue;
         std::vector<std::uint64_t> values;
         for (const Timeline::Bucket& bucket : timeline.buckets) values.push_back(bucket.records[info.id]);
-        out += "<tr><th>" + std::string(info.name) + "</th><td class=\"n\">" + with_thousands(count) + "</td><td class=\"n\">" +
-               with_thousands(timeline.ring_bytes[info.id]) + "</td><td>" +
+        out += "<tr><th>" + std::string(info.name) + "</th><td class=\"n\">" + with_thousands(count) +
+               "</td><td class=\"n\">" + with_thousands(timeline.ring_bytes[info.id]) + "</td><td>" +
                bars(values, std::string(info.name) + " records over the log") + "</td></tr>\n";
     }
     return out + "</table>\n";
@@ -160,15 +171,17 @@ std::string bytes_on_disk(const TraceReport& report, const LogReader& reader) {
     std::uint64_t stored = 0;
     for (const ChunkInfo& chunk : reader.chunks()) {
         stored += chunk.stored_bytes;
-        const std::size_t first = std::min<std::size_t>(chunk.first_ordinal / timeline.entries_per_bucket, spread.size() - 1);
-        const std::size_t last = std::min<std::size_t>((chunk.first_ordinal + chunk.ordinals) / timeline.entries_per_bucket,
-                                                       spread.size() - 1);
+        const std::size_t first =
+            std::min<std::size_t>(chunk.first_ordinal / timeline.entries_per_bucket, spread.size() - 1);
+        const std::size_t last = std::min<std::size_t>(
+            (chunk.first_ordinal + chunk.ordinals) / timeline.entries_per_bucket, spread.size() - 1);
         for (std::size_t i = first; i <= last; ++i)
             spread[i] += static_cast<double>(chunk.stored_bytes) / static_cast<double>(last - first + 1);
     }
     std::vector<std::uint64_t> values;
     for (const double bytes : spread) values.push_back(static_cast<std::uint64_t>(bytes));
-    std::string out = "<h2>Where the bytes went</h2>\n<p>" + html(size_text(stored)) + " of compressed events";
+    std::string out =
+        "<h2>Where the bytes went</h2>\n<p>" + html(size_text(stored)) + " of compressed events";
     if (report.log.ordinals != 0) {
         char text[64];
         std::snprintf(text, sizeof(text), ", %.3f bytes per entry",
@@ -176,7 +189,8 @@ std::string bytes_on_disk(const TraceReport& report, const LogReader& reader) {
         out += text;
     }
     const Manifest& manifest = reader.manifest();
-    out += "; kernel " + html(size_text(manifest.kernel.size_bytes)) + (manifest.kernel.embedded ? " (in the log)" : " (not in the log)");
+    out += "; kernel " + html(size_text(manifest.kernel.size_bytes)) +
+           (manifest.kernel.embedded ? " (in the log)" : " (not in the log)");
     if (manifest.ramdisk)
         out += "; ramdisk " + html(size_text(manifest.ramdisk->size_bytes)) +
                (manifest.ramdisk->embedded ? " (in the log)" : " (not in the log)");
@@ -185,15 +199,17 @@ std::string bytes_on_disk(const TraceReport& report, const LogReader& reader) {
 
 std::string time_points(const TraceReport& report) {
     if (report.apoints == 0) return "";
-    std::string out = "<h2>Time points between entries</h2>\n<p>" + with_thousands(report.apoints) + ", of which " +
-                      with_thousands(report.apoints_by_state) + " are named by state" +
+    std::string out = "<h2>Time points between entries</h2>\n<p>" + with_thousands(report.apoints) +
+                      ", of which " + with_thousands(report.apoints_by_state) + " are named by state" +
                       (report.apoints > report.first_apoints.size()
                            ? "; the first " + with_thousands(report.first_apoints.size()) + ":"
                            : ":") +
-                      "</p>\n<table>\n<tr><th>record</th><th>entry</th><th>branches since</th><th>RIP</th><th>named by</th></tr>\n";
+                      "</p>\n<table>\n<tr><th>record</th><th>entry</th><th>branches "
+                      "since</th><th>RIP</th><th>named by</th></tr>\n";
     for (const APointRow& point : report.first_apoints)
-        out += "<tr><td class=\"n\">" + with_thousands(point.record) + "</td><td class=\"n\">" + with_thousands(point.ordinal) +
-               "</td><td class=\"n\">" + with_thousands(point.branches) + "</td><td>" + hex_text(point.rip) + "</td><td>" +
+        out += "<tr><td class=\"n\">" + with_thousands(point.record) + "</td><td class=\"n\">" +
+               with_thousands(point.ordinal) + "</td><td class=\"n\">" + with_thousands(point.branches) +
+               "</td><td>" + hex_text(point.rip) + "</td><td>" +
                (point.canonical ? "branch count" : "state") + "</td></tr>\n";
     return out + "</table>\n";
 }
@@ -204,11 +220,15 @@ std::string verify_page(const TraceReport& report, const LogReader& reader, cons
                         const std::optional<std::string>& replay) {
     const char* css = verdict.ok() ? "yes" : verdict.category() == Category::kInconclusive ? "unknown" : "no";
     std::string out = kHead;
-    out += "<h1>casmotion verify: " + html(reader.manifest().guest.name) + "</h1>\n<p class=\"verdict " + std::string(css) +
-           "\"><strong>" + (verdict.ok() ? "verified" : html(name_of(verdict.category()))) + "</strong>" +
+    out += "<h1>casmotion verify: " + html(reader.manifest().guest.name) + "</h1>\n<p class=\"verdict " +
+           std::string(css) + "\"><strong>" +
+           (verdict.ok() ? "verified" : html(name_of(verdict.category()))) + "</strong>" +
            (verdict.ok() ? ": every condition holds" : ": " + html(verdict.message())) + "</p>\n";
-    out += "<p>" + (replay ? html(*replay) : std::string("No replay was run: a value that is plausible and wrong shows only "
-                                                          "in one (<code>--replay</code>).")) + "</p>\n";
+    out += "<p>" +
+           (replay ? html(*replay)
+                   : std::string("No replay was run: a value that is plausible and wrong shows only "
+                                 "in one (<code>--replay</code>).")) +
+           "</p>\n";
     out += conditions(report);
     out += identity(report, reader);
     out += event_mix(report, reader);

@@ -26,8 +26,8 @@ inline constexpr uint64_t kDefaultFeedRingBytes = 4u << 20;
 /// Bits of the running registers hash that the log keeps per entry. They are half of what an entry costs in
 /// the log; a difference that 8 bits miss (1 in 256) is met at the next entry, because the hash runs on.
 inline constexpr uint32_t kCheckBits = 8;
-/// A digest of a 128 MiB guest costs about 31 million instructions, 500,000 entries with the guest's work between them
-/// about 2 billion [measured in the lab]: 1.5 %.
+/// A digest of a 128 MiB guest costs about 31 million instructions, 500,000 entries with the guest's work
+/// between them about 2 billion [measured in the lab]: 1.5 %.
 inline constexpr uint64_t kDefaultDigestInterval = 500'000;
 
 /// An effect that finds no entry for so long gets a point in the middle of the guest's code. About what an
@@ -39,7 +39,8 @@ struct RecordRequest {
     std::string log_path;
     bool by_hash = false;  ///< leave kernel and ramdisk out of the log
     RecordLimits limits;
-    uint64_t digest_interval = kDefaultDigestInterval;  ///< entries between memory digests, 0: only start and end
+    uint64_t digest_interval =
+        kDefaultDigestInterval;  ///< entries between memory digests, 0: only start and end
     RingBytes ring{kDefaultLogRingBytes};
     bool account = false;
     uint32_t disable = 0;  ///< classes (as bits) whose hook is switched off, for tests
@@ -49,7 +50,7 @@ struct RecordRequest {
     uint32_t dense_every =
         0;  ///< debug, with the counter: an A-point at every n-th boundary of the range; 0: off
     uint64_t dense_first = 0, dense_last = 0;  ///< guest addresses, inclusive
-    bool keep = false;     ///< do not destroy a domain that we created when its guest ended
+    bool keep = false;  ///< do not destroy a domain that we created when its guest ended
     std::string tool_version;
 };
 

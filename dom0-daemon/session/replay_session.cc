@@ -69,7 +69,8 @@ Result<ReplayReport> replay_once(const SessionHost& host, LogReader& reader, con
     const Manifest& manifest = reader.manifest();
     CASM_TRY(reader.seek(RecordIndex{0}));
     if (reader.records() == 0)
-        return Status(Category::kLogInvalid, "the log holds no record: it was cut before its first chunk was complete");
+        return Status(Category::kLogInvalid,
+                      "the log holds no record: it was cut before its first chunk was complete");
     CASM_ASSIGN(const HostInfo info, require_recording_host(host.hypervisor));
     CASM_TRY(check_pool_place(info, manifest));
     CASM_TRY(check_counter(info, manifest));

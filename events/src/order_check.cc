@@ -84,8 +84,8 @@ std::optional<OrderFault> OrderCheck::hypercall(const Record& record) const {
     if (results_ == 1 && last_result_ != record.aux)
         return fault("result of another hypercall", std::to_string(record.aux), std::to_string(last_result_));
     if (!results.has(results_))
-        return fault("a hypercall that is always answered from the log has no result", count_of(results) + " result",
-                     "none");
+        return fault("a hypercall that is always answered from the log has no result",
+                     count_of(results) + " result", "none");
     return kGood;
 }
 
@@ -147,14 +147,16 @@ std::optional<OrderFault> OrderCheck::effect(const Record& record) {
     return kGood;
 }
 
-// A place between two entries. Counts since the entry go up; a point named by state may have the count of the one before it.
+// A place between two entries. Counts since the entry go up; a point named by state may have the count of the
+// one before it.
 std::optional<OrderFault> OrderCheck::apoint(const Record& record) {
     if (!options_.counter) return fault("apoint in a recording without a branch counter");
     effects_.clear();
     if (auto bad = effect(record)) return bad;
     const std::uint64_t least = apoint_branches_ + (record.kind == CASM_APOINT_CANONICAL ? 1 : 0);
     if (record.w[0] < least)
-        return fault("apoint goes backwards", "at least " + std::to_string(least) + " branches since the entry",
+        return fault("apoint goes backwards",
+                     "at least " + std::to_string(least) + " branches since the entry",
                      std::to_string(record.w[0]));
     apoint_branches_ = record.w[0];
     const unsigned bits = options_.check_bits;
@@ -170,12 +172,15 @@ bool OrderCheck::branches_due() const {
 std::optional<OrderFault> OrderCheck::branches(const Record& record, std::uint8_t before) {
     if (!options_.counter) return fault("branches in a recording without a branch counter");
     if (before != CASM_CLS_ENTRY || ordinal_ % CASM_BRANCHES_INTERVAL != 0)
-        return fault("branches anywhere but right behind each " + std::to_string(CASM_BRANCHES_INTERVAL) + "th entry");
+        return fault("branches anywhere but right behind each " + std::to_string(CASM_BRANCHES_INTERVAL) +
+                     "th entry");
     if (record.w[0] < branches_)
-        return fault("branches goes backwards", "at least " + std::to_string(branches_), std::to_string(record.w[0]));
+        return fault("branches goes backwards", "at least " + std::to_string(branches_),
+                     std::to_string(record.w[0]));
     if (record.w[0] < branches_ + apoint_branches_sum_)
         return fault("branches counts less than the apoints since the last one",
-                     "at least " + std::to_string(branches_ + apoint_branches_sum_), std::to_string(record.w[0]));
+                     "at least " + std::to_string(branches_ + apoint_branches_sum_),
+                     std::to_string(record.w[0]));
     branches_ = record.w[0];
     apoint_branches_sum_ = 0;
     branches_seen_ = true;
@@ -184,10 +189,12 @@ std::optional<OrderFault> OrderCheck::branches(const Record& record, std::uint8_
 
 // A digest that is due is taken at the next exit, a few entries later at most.
 std::optional<OrderFault> OrderCheck::periodic_digest_due() const {
-    if (options_.digest_interval == 0 || (options_.disabled_classes & (1u << CASM_CLS_DIGEST)) != 0) return kGood;
+    if (options_.digest_interval == 0 || (options_.disabled_classes & (1u << CASM_CLS_DIGEST)) != 0)
+        return kGood;
     const std::uint64_t latest = last_periodic_ + options_.digest_interval + kEntriesPerTripMax;
     if (ordinal_ <= latest) return kGood;
-    return fault("digest (periodic) is missing", "at ordinal " + std::to_string(latest) + " or before", "none");
+    return fault("digest (periodic) is missing", "at ordinal " + std::to_string(latest) + " or before",
+                 "none");
 }
 
 std::optional<OrderFault> OrderCheck::digest(const Record& record) {
@@ -250,7 +257,8 @@ std::optional<OrderFault> OrderCheck::first_records(const Record& record, std::u
         return kGood;
     }
     if (record.cls != CASM_CLS_DIGEST || record.kind != CASM_DIGEST_START)
-        return fault("INIT is not followed by digest (start)", "digest start", std::string(class_name(record.cls)));
+        return fault("INIT is not followed by digest (start)", "digest start",
+                     std::string(class_name(record.cls)));
     if (record.w[0] != 0) return fault("digest (start) at another ordinal", "0", std::to_string(record.w[0]));
     return kGood;
 }
@@ -270,7 +278,8 @@ std::optional<OrderFault> OrderCheck::next(const Record& record) {
         case CASM_CLS_ENTRY:
             effects_.clear();
             if (branches_due())
-                return against(Condition::kC6, fault("branches is missing", "branches", "entry " + describe(record)));
+                return against(Condition::kC6,
+                               fault("branches is missing", "branches", "entry " + describe(record)));
             apoint_branches_sum_ += apoint_branches_;
             apoint_branches_ = 0;
             branches_seen_ = false;

@@ -132,7 +132,8 @@ nlohmann::ordered_json applied_counters(const Record& record) {
 }
 
 std::string origin_text(const Record& apoint, std::uint64_t origin) {
-    return apoint.kind == CASM_APOINT_BY_STATE ? std::to_string(origin & ~CASM_APOINT_TRANSFERS) : hex(origin);
+    return apoint.kind == CASM_APOINT_BY_STATE ? std::to_string(origin & ~CASM_APOINT_TRANSFERS)
+                                               : hex(origin);
 }
 
 }  // namespace
@@ -145,7 +146,8 @@ std::string to_text(const Record& record, RecordIndex index, SyncOrdinal ordinal
     for (const FieldInfo& field : fields_of(record.cls)) {
         line += ' ';
         if (const auto state = apoint_state(record); state && field.place == Place::kBlob) {
-            line += origin_name(record) + "=" + origin_text(record, state->from) + " rcx=" + hex(state->rcx) + " rsp=" + hex(state->rsp);
+            line += origin_name(record) + "=" + origin_text(record, state->from) + " rcx=" + hex(state->rcx) +
+                    " rsp=" + hex(state->rsp);
             continue;
         }
         line += field.name;
@@ -191,7 +193,9 @@ std::string to_json(const Record& record, RecordIndex index, SyncOrdinal ordinal
             if (record.cls == CASM_CLS_END) {
                 out[key] = applied_counters(record);
             } else if (const auto state = apoint_state(record)) {
-                out[key] = {{origin_name(record), origin_text(record, state->from)}, {"rcx", hex(state->rcx)}, {"rsp", hex(state->rsp)}};
+                out[key] = {{origin_name(record), origin_text(record, state->from)},
+                            {"rcx", hex(state->rcx)},
+                            {"rsp", hex(state->rsp)}};
             } else {
                 out[key] = hex(record.blob);
                 if (is_text(record)) out["text"] = printable(record.blob);

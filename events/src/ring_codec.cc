@@ -136,14 +136,17 @@ Status check_apoint(const Record& record) {
     if (apoint_kind_name(record.kind).empty())
         return out_of_range(record, "kind", record.kind, "1 (canonical) or 2 (by state)");
     if (record.blob.size() != kApointStateBytes)
-        return {Category::kRefuted, "apoint.state has " + std::to_string(record.blob.size()) + " bytes, must be " +
-                                        std::to_string(kApointStateBytes)};
-    const bool branch = std::any_of(record.blob.begin(), record.blob.begin() + 8, [](std::uint8_t b) { return b != 0; });
+        return {Category::kRefuted, "apoint.state has " + std::to_string(record.blob.size()) +
+                                        " bytes, must be " + std::to_string(kApointStateBytes)};
+    const bool branch =
+        std::any_of(record.blob.begin(), record.blob.begin() + 8, [](std::uint8_t b) { return b != 0; });
     const bool transfers = record.blob[7] >> 6 == CASM_APOINT_TRANSFERS >> 62;  // little-endian
     if (record.kind == CASM_APOINT_CANONICAL && (record.w[0] == 0 || !branch || transfers))
-        return {Category::kRefuted, "a canonical apoint needs a branch: branches and the branch's address must not be 0"};
+        return {Category::kRefuted,
+                "a canonical apoint needs a branch: branches and the branch's address must not be 0"};
     if (record.kind == CASM_APOINT_BY_STATE && branch && !transfers)
-        return {Category::kRefuted, "an apoint named by state has no branch: it says where to look for it, or 0"};
+        return {Category::kRefuted,
+                "an apoint named by state has no branch: it says where to look for it, or 0"};
     return {};
 }
 

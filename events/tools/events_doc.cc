@@ -19,7 +19,8 @@ std::string_view meaning_of(Timing timing) {
         case Timing::kCheck:
             return "no input: replay computes it again and compares";
         case Timing::kPoint:
-            return "names the injection point of the asynchronous records behind it, when that is not the exit of an entry";
+            return "names the injection point of the asynchronous records behind it, when that is not the "
+                   "exit of an entry";
         case Timing::kMeta:
             return "frame of the log";
         case Timing::kReport:

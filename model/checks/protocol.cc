@@ -22,7 +22,8 @@ std::string lines(const std::string& first, const std::vector<std::string>& trac
 template <typename Model>
 Finding search(const Model& model) {
     const protocol::Result result = protocol::Explorer<Model>(model, kMaxStates).run();
-    const std::string size = std::to_string(result.states) + " states, " + std::to_string(result.steps) + " steps";
+    const std::string size =
+        std::to_string(result.states) + " states, " + std::to_string(result.steps) + " steps";
     switch (result.verdict) {
         case protocol::Verdict::kHolds:
             return {ModelResult::kProved, 0, "every interleaving: " + size};
@@ -38,9 +39,11 @@ Finding induction(bool hostile) {
     const protocol::InductionResult result = protocol::check_ring(protocol::RingBug::kNone, hostile, 2, 12);
     switch (result.outcome) {
         case protocol::InductionOutcome::kProved:
-            return {ModelResult::kProved, result.solver_steps, "induction of depth " + std::to_string(result.k)};
+            return {ModelResult::kProved, result.solver_steps,
+                    "induction of depth " + std::to_string(result.k)};
         case protocol::InductionOutcome::kRefuted:
-            return {ModelResult::kRefuted, result.solver_steps, lines("broken: " + result.text, result.trace)};
+            return {ModelResult::kRefuted, result.solver_steps,
+                    lines("broken: " + result.text, result.trace)};
         case protocol::InductionOutcome::kInconclusive:
             return {ModelResult::kInconclusive, result.solver_steps, result.text};
     }
@@ -49,7 +52,8 @@ Finding induction(bool hostile) {
 
 }  // namespace
 
-// The models have limits of their own (states, rlimit): those of the caller are for the other groups' small queries.
+// The models have limits of their own (states, rlimit): those of the caller are for the other groups' small
+// queries.
 std::vector<NamedCheck> protocol_checks() {
     using protocol::PointRecordModel;
     using protocol::PointReplayModel;
@@ -59,35 +63,58 @@ std::vector<NamedCheck> protocol_checks() {
     using Limits = smt::Limits;
     return {
         {"protocol", "protocol.record",
-         "recording: no effect is lost, doubled, reordered or applied out of place, and nothing gets stuck: every "
+         "recording: no effect is lost, doubled, reordered or applied out of place, and nothing gets stuck: "
+         "every "
          "interleaving of up to 7 entries",
-         [](const Limits&) { return search(RecordModel(RecordBounds{7, false, false})); }},
+         [](const Limits&) {
+             return search(RecordModel(RecordBounds{7, false, false}));
+         }},
         {"protocol", "protocol.record-stop", "the same with a stop by dom0, up to 5 entries",
-         [](const Limits&) { return search(RecordModel(RecordBounds{5, false, true})); }},
-        {"protocol", "protocol.record-killed", "the same with a daemon that is killed at any moment, up to 6 entries",
-         [](const Limits&) { return search(RecordModel(RecordBounds{6, true, false})); }},
+         [](const Limits&) {
+             return search(RecordModel(RecordBounds{5, false, true}));
+         }},
+        {"protocol", "protocol.record-killed",
+         "the same with a daemon that is killed at any moment, up to 6 entries",
+         [](const Limits&) {
+             return search(RecordModel(RecordBounds{6, true, false}));
+         }},
         {"protocol", "protocol.replay",
-         "replaying: the same for every log of up to 12 records, with starvation, a killed daemon and the log's end",
-         [](const Limits&) { return search(ReplayModel({12, true})); }},
+         "replaying: the same for every log of up to 12 records, with starvation, a killed daemon and the "
+         "log's end",
+         [](const Limits&) {
+             return search(ReplayModel({12, true}));
+         }},
         {"protocol", "protocol.points",
-         "points between entries: none outlives its entry, its effects come behind its record and where it is: every "
+         "points between entries: none outlives its entry, its effects come behind its record and where it "
+         "is: every "
          "interleaving of up to 3 entries",
-         [](const Limits&) { return search(PointRecordModel({3, false, false})); }},
+         [](const Limits&) {
+             return search(PointRecordModel({3, false, false}));
+         }},
         {"protocol", "protocol.points-stop", "the same with a stop by dom0, up to 2 entries",
-         [](const Limits&) { return search(PointRecordModel({2, false, true})); }},
-        {"protocol", "protocol.points-killed", "the same with a daemon that is killed at any moment, up to 2 entries",
-         [](const Limits&) { return search(PointRecordModel({2, true, false})); }},
+         [](const Limits&) {
+             return search(PointRecordModel({2, false, true}));
+         }},
+        {"protocol", "protocol.points-killed",
+         "the same with a daemon that is killed at any moment, up to 2 entries",
+         [](const Limits&) {
+             return search(PointRecordModel({2, true, false}));
+         }},
         {"protocol", "protocol.points-replay",
          "found again at the place they name, for every program and log within the bounds",
          [](const Limits&) { return search(PointReplayModel({})); }},
         {"protocol", "protocol.points-false", "a point that the guest never passes is a divergence, always",
-         [](const Limits&) { return search(PointReplayModel({.false_logs = true, .daemon_may_die = false, .records = 8})); }},
+         [](const Limits&) {
+             return search(PointReplayModel({.false_logs = true, .daemon_may_die = false, .records = 8}));
+         }},
         {"protocol", "protocol.points-late",
          "an overflow interrupt that comes too late makes a divergence, never another place",
          [](const Limits&) { return search(PointReplayModel({.too_late = true})); }},
-        {"protocol", "protocol.ring", "the ring's counters and wake-ups, for every size and any length (induction)",
+        {"protocol", "protocol.ring",
+         "the ring's counters and wake-ups, for every size and any length (induction)",
          [](const Limits&) { return induction(false); }},
-        {"protocol", "protocol.ring-hostile", "what a consumer counter that dom0 forges cannot do (induction)",
+        {"protocol", "protocol.ring-hostile",
+         "what a consumer counter that dom0 forges cannot do (induction)",
          [](const Limits&) { return induction(true); }},
     };
 }

@@ -39,7 +39,8 @@ std::string statement(Property property, std::string_view name) {
                    "it is declared to write, and nothing past the end of a page or table.";
         case Property::kDetermination:
             return cls +
-                   "determination: two replays from the same state that accept records with the same values end "
+                   "determination: two replays from the same state that accept records with the same values "
+                   "end "
                    "in the same\nstate, and the records have the same keys and compared values.";
     }
     std::abort();
@@ -109,8 +110,9 @@ void ClassObligation::compare_fields(const Payload& a, const Payload& b) {
     for (std::size_t i = 0; i < a.seen().size(); ++i) {
         const Payload::Seen &one = a.seen()[i], &other = b.seen()[i];
         fields_.push_back({std::string(one.info->name),
-                           one.held_blob ? same_blob(context_, one.info->name, *one.held_blob, *other.held_blob)
-                                         : smt::equal(*one.held, *other.held)});
+                           one.held_blob
+                               ? same_blob(context_, one.info->name, *one.held_blob, *other.held_blob)
+                               : smt::equal(*one.held, *other.held)});
     }
 }
 

@@ -2,12 +2,15 @@
 //
 // Conformance of the classes of events: what Z3 proves of each, for all guest states, inputs and payloads.
 //
-//   equivalence    recording the event and replaying its record, from the same state, gives the same state; the
+//   equivalence    recording the event and replaying its record, from the same state, gives the same state;
+//   the
 //                  replay accepts the record
-//   detection      a replay in any other state that accepts the record has the same keys and the same compared
+//   detection      a replay in any other state that accepts the record has the same keys and the same
+//   compared
 //                  values
 //   frame          the recording's event changes nothing but the parts it is declared to write
-//   containment    a record with any content, accepted, changes nothing but these, and nothing past the end of
+//   containment    a record with any content, accepted, changes nothing but these, and nothing past the end
+//   of
 //                  a page or table
 //   determination  what a record does to a state is a function of the state and the record's values, and keys
 //                  and compared values are functions of the state. So the queries over a log, which know of a

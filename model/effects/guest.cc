@@ -16,9 +16,9 @@ constexpr WordKind kWords[] = {
     {"rax", 64},           {"rbx", 64},
     {"rcx", 64},           {"rdx", 64},
     {"rip", 64},           {"rsp", 64},
-    {"raised", 1},                                  // an exception is raised in the guest
-    {"msr-result", 8},                              // X86EMUL_*: what reading the MSR in RCX comes to, by the CPU policy
-    {"ended", 1},                                   // it runs no more
+    {"raised", 1},      // an exception is raised in the guest
+    {"msr-result", 8},  // X86EMUL_*: what reading the MSR in RCX comes to, by the CPU policy
+    {"ended", 1},       // it runs no more
     {"entry-kind", 8},     {"entry-detail", 32},    // what its last entry was
     {"ordinal", 64},       {"regs-hash", 64},       // entries so far; running hash of its registers
     {"branches", 64},      {"branches-total", 64},  // conditional branches since the entry; since the start

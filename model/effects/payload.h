@@ -63,8 +63,8 @@ class Payload {
     // Replay: the field holds what the replay computed: `value`, cut as put() does.
     [[nodiscard]] smt::Term expect(std::string_view field, const smt::Term& value);
     [[nodiscard]] smt::Term expect(std::string_view field, const Blob& blob);
-    // Makes every field that was not put an arbitrary value: the record of a log that nobody vouches for. With `who`, two
-    // such records have the same values, and keys and compared values each of its own.
+    // Makes every field that was not put an arbitrary value: the record of a log that nobody vouches for.
+    // With `who`, two such records have the same values, and keys and compared values each of its own.
     void make_hostile(std::string_view who = {});
 
     // What is known of the columns that values went through.

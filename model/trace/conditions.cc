@@ -42,7 +42,8 @@ void judge_start(ConditionResult& c1, const Manifest& manifest, const Facts& fac
     if (!kernel) refute(c1, "the manifest does not say which kernel the guest booted");
     if (manifest.ramdisk && manifest.ramdisk->sha256 == Sha256{})
         refute(c1, "the manifest does not say which ramdisk the guest booted");
-    if (manifest.guest.config_json.empty()) refute(c1, "the manifest has no configuration to build the guest from");
+    if (manifest.guest.config_json.empty())
+        refute(c1, "the manifest has no configuration to build the guest from");
     if (manifest.guest.vcpus != 1)
         refute(c1, "the log is of a guest with several vCPUs", "1", number(manifest.guest.vcpus));
     if (facts.init_bytes && *facts.init_bytes != kPageBytes)
@@ -51,11 +52,13 @@ void judge_start(ConditionResult& c1, const Manifest& manifest, const Facts& fac
     const std::uint64_t ram = manifest.guest.memory_kib / 4;
     if (facts.start_frames && (*facts.start_frames < ram || *facts.start_frames > manifest.pool_frames))
         refute(c1, "digest (start) does not cover the guest's memory",
-               number(ram) + " to " + number(manifest.pool_frames) + " frames", number(*facts.start_frames) + " frames");
+               number(ram) + " to " + number(manifest.pool_frames) + " frames",
+               number(*facts.start_frames) + " frames");
     if (c1.verdict == Verdict::kHolds)
         c1.reason = "kernel" + std::string(manifest.ramdisk ? ", ramdisk" : "") +
                     ", configuration and shared_info are named or logged, and digest (start) covers " +
-                    number(facts.start_frames.value_or(0)) + " frames; a replay compares it before the first instruction";
+                    number(facts.start_frames.value_or(0)) +
+                    " frames; a replay compares it before the first instruction";
 }
 
 // C2: what else could the guest read?
@@ -64,24 +67,29 @@ void judge_hidden(ConditionResult& c2, const Manifest& manifest) {
     for (const ClassInfo& info : kClasses)
         if ((manifest.options.disabled_classes >> info.id & 1) != 0) off.emplace_back(info.name);
     if (!off.empty()) {
-        refute(c2, "recorded with --disable-class: these took effect and were not logged: " + list(off), "none", list(off));
+        refute(c2, "recorded with --disable-class: these took effect and were not logged: " + list(off),
+               "none", list(off));
         c2.cls = off.front();
         return;
     }
     if (manifest.abi_version > CASM_ABI_VERSION)
-        cannot_tell(c2, "the hypervisor had interface " + number(manifest.abi_version) + ", this program knows " +
-                            number(CASM_ABI_VERSION) + ": there may be classes of events it has never heard of");
-    if (manifest.xen.version.empty()) cannot_tell(c2, "the log does not say which hypervisor removed the hidden inputs");
+        cannot_tell(c2, "the hypervisor had interface " + number(manifest.abi_version) +
+                            ", this program knows " + number(CASM_ABI_VERSION) +
+                            ": there may be classes of events it has never heard of");
+    if (manifest.xen.version.empty())
+        cannot_tell(c2, "the log does not say which hypervisor removed the hidden inputs");
     const auto rows = parse_cpu_policy(manifest.cpu.policy);
     if (!rows) {
-        cannot_tell(c2, "the log has no CPU policy: whether the guest saw instructions such as RDRAND is not known");
+        cannot_tell(
+            c2, "the log has no CPU policy: whether the guest saw instructions such as RDRAND is not known");
         return;
     }
     const auto visible = visible_hidden_inputs(*rows);
     if (!visible.empty())
-        cannot_tell(c2, "the guest could see instructions that read something unlogged and cannot be trapped: " +
-                            list(visible) + "; --replay decides, cpuid=\"host," + visible.front() + "=0" +
-                            "\" and so on in the guest's configuration hides them");
+        cannot_tell(c2,
+                    "the guest could see instructions that read something unlogged and cannot be trapped: " +
+                        list(visible) + "; --replay decides, cpuid=\"host," + visible.front() + "=0" +
+                        "\" and so on in the guest's configuration hides them");
     if (c2.verdict == Verdict::kHolds)
         c2.reason = "every class was logged, by Xen " + manifest.xen.version + " with interface " +
                     number(manifest.abi_version) + "; the guest's CPU policy (" + number(rows->size()) +
@@ -95,7 +103,8 @@ void judge_checks(ConditionResult& c6, const Manifest& manifest, const Facts& fa
     if (c6.verdict != Verdict::kHolds) return;
     c6.reason = number(manifest.options.check_bits) + " bits of the running register hash at each of " +
                 number(entries) + " entries, all 64 at the end; " + number(facts.periodic_digests) +
-                " digests between start and end, " + (facts.final_digest ? "one at the end" : "none at the end (destroyed)");
+                " digests between start and end, " +
+                (facts.final_digest ? "one at the end" : "none at the end (destroyed)");
     if (manifest.options.counter != 0) c6.reason += "; " + number(facts.branch_checks) + " branch counts";
 }
 
@@ -111,9 +120,12 @@ void judge_records(std::array<ConditionResult, 6>& conditions, const TraceReport
         for (const Condition each : kConditions)
             if (check.condition == name_of(each)) condition = each;
         if (check.check == "fields")
-            if (const ClassInfo* info = find_class(std::string_view(check.cls))) condition = condition_of_class(info->id);
+            if (const ClassInfo* info = find_class(std::string_view(check.cls)))
+                condition = condition_of_class(info->id);
         ConditionResult& result = at(condition);
-        if (result.verdict == Verdict::kRefuted && result.record && check.record && *result.record <= *check.record) continue;
+        if (result.verdict == Verdict::kRefuted && result.record && check.record &&
+            *result.record <= *check.record)
+            continue;
         result.verdict = Verdict::kHolds;  // the first record at fault is the one to report
         refute(result, check.reason, check.expected, check.actual);
         result.record = check.record;
@@ -126,8 +138,8 @@ void judge_records(std::array<ConditionResult, 6>& conditions, const TraceReport
         ConditionResult& result = at(condition_of_class(info.id));
         const bool first = result.verdict != Verdict::kRefuted;
         refute(result,
-               "class " + std::string(info.name) + ": " + number(*count.applied) + " took effect, as END says, " +
-                   number(count.logged) + " are in the log",
+               "class " + std::string(info.name) + ": " + number(*count.applied) +
+                   " took effect, as END says, " + number(count.logged) + " are in the log",
                number(*count.applied), number(count.logged));
         if (first) {
             result.cls = info.name;
@@ -138,9 +150,10 @@ void judge_records(std::array<ConditionResult, 6>& conditions, const TraceReport
     for (const CheckResult& check : report.log.checks)
         if (check.check == "order" && check.verdict == Verdict::kRefuted)
             for (const Condition each : {Condition::kC3, Condition::kC4, Condition::kC5, Condition::kC6})
-                cannot_tell(at(each), check.record ? "record " + number(*check.record) +
-                                                         " is out of place: what follows cannot be related to its entry"
-                                                   : "the log has no end");
+                cannot_tell(at(each),
+                            check.record ? "record " + number(*check.record) +
+                                               " is out of place: what follows cannot be related to its entry"
+                                         : "the log has no end");
 }
 
 }  // namespace
@@ -209,22 +222,27 @@ std::array<ConditionResult, 6> judge(const LogReader& reader, const TraceReport&
     // A log of which a part is missing holds nothing but its beginning.
     for (const CheckResult& check : report.log.checks)
         if (check.check == "integrity" && check.verdict != Verdict::kHolds)
-            for (ConditionResult* each : {&c3, &c4, &c5, &c6}) cannot_tell(*each, "the log is not whole: " + check.reason);
+            for (ConditionResult* each : {&c3, &c4, &c5, &c6})
+                cannot_tell(*each, "the log is not whole: " + check.reason);
     if (report.log.records < 2) cannot_tell(c1, "the log ends before digest (start)");
 
     std::uint64_t outputs = 0;
     for (const ClassInfo& info : kClasses)
         if (info.timing == Timing::kSync) outputs += report.log.classes[info.id].logged;
     if (c3.verdict == Verdict::kHolds)
-        c3.reason = number(report.log.ordinals) + " entries have the outputs that their kind asks for, and there are no others (" +
+        c3.reason = number(report.log.ordinals) +
+                    " entries have the outputs that their kind asks for, and there are no others (" +
                     number(outputs) + "); Xen counted as many";
     if (report.apoints_by_state != 0)
-        cannot_tell(c4, number(report.apoints_by_state) + " of " + number(report.apoints) +
-                            " points between entries are named by branch count, RIP and registers, which a loop without "
-                            "conditional branches could meet twice; --replay compares the register hash at each");
+        cannot_tell(
+            c4,
+            number(report.apoints_by_state) + " of " + number(report.apoints) +
+                " points between entries are named by branch count, RIP and registers, which a loop without "
+                "conditional branches could meet twice; --replay compares the register hash at each");
     if (c4.verdict == Verdict::kHolds)
         c4.reason = number(report.log.ordinals) + " points at entries are named by their ordinal, " +
-                    number(report.apoints) + " between entries by ordinal and branch count; both strictly increase";
+                    number(report.apoints) +
+                    " between entries by ordinal and branch count; both strictly increase";
     if (c5.verdict == Verdict::kHolds)
         c5.reason = "the " + number(facts.effects) +
                     " effects are at injection points, none twice at one of them; Xen counted as many";

@@ -27,6 +27,7 @@ struct Facts {
 [[nodiscard]] Condition condition_of_class(std::uint8_t cls);
 
 // The six answers of the direct checks. `report`: with log, apoints and apoints_by_state filled in.
-[[nodiscard]] std::array<ConditionResult, 6> judge(const LogReader& reader, const TraceReport& report, const Facts& facts);
+[[nodiscard]] std::array<ConditionResult, 6> judge(const LogReader& reader, const TraceReport& report,
+                                                   const Facts& facts);
 
 }  // namespace casmotion::trace

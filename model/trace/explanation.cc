@@ -18,7 +18,8 @@ struct Placed {
     std::uint64_t index = 0, ordinal = 0;
 };
 
-// Why the rules, in the state `before`, refuse the last of `records`; nothing if they accept it or refuse another one.
+// Why the rules, in the state `before`, refuse the last of `records`; nothing if they accept it or refuse
+// another one.
 std::optional<std::string> refusal_of_last(OrderCheck before, const std::vector<const Placed*>& records) {
     for (std::size_t i = 0; i < records.size(); ++i)
         if (const auto bad = before.next(records[i]->record))
@@ -69,7 +70,8 @@ std::vector<std::string> explain_order(LogReader& reader, std::uint64_t index) {
         }
     }
     std::vector<std::string> lines;
-    for (const Placed* placed : needed) lines.push_back(to_text(placed->record, {placed->index}, {placed->ordinal}));
+    for (const Placed* placed : needed)
+        lines.push_back(to_text(placed->record, {placed->index}, {placed->ordinal}));
     return lines;
 }
 

@@ -11,9 +11,9 @@
 
 namespace casmotion::trace {
 
-// The fewest records from the ENTRY before record `index` on that make the order rules refuse record `index` for the
-// same reason (none of them can be left out), as lines of text; the record itself is the last. Moves the reader; time:
-// that of reading the log up to there.
+// The fewest records from the ENTRY before record `index` on that make the order rules refuse record `index`
+// for the same reason (none of them can be left out), as lines of text; the record itself is the last. Moves
+// the reader; time: that of reading the log up to there.
 [[nodiscard]] std::vector<std::string> explain_order(LogReader& reader, std::uint64_t index);
 
 // Record `index` alone; empty if it cannot be read.

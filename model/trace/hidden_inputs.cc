@@ -21,20 +21,20 @@ struct Feature {
     unsigned bit;
 };
 
-// Bits: Intel SDM volume 2, CPUID; AMD APM volume 3, appendix E. What traps or is logged is not here: RDTSC and RDTSCP
-// (CR4.TSD is set), RDMSR, RDPMC (CR4.PCE is clear), CPUID where the processor can fault it.
+// Bits: Intel SDM volume 2, CPUID; AMD APM volume 3, appendix E. What traps or is logged is not here: RDTSC
+// and RDTSCP (CR4.TSD is set), RDMSR, RDPMC (CR4.PCE is clear), CPUID where the processor can fault it.
 constexpr auto kFeatures = std::to_array<Feature>({
     {"rdrand", 0x1, 0, Register::kEcx, 30},
     {"rdseed", 0x7, 0, Register::kEbx, 18},
-    {"rtm", 0x7, 0, Register::kEbx, 11},           // transactions abort by chance
-    {"sgx", 0x7, 0, Register::kEbx, 2},            // ENCLU may report random keys
-    {"waitpkg", 0x7, 0, Register::kEcx, 5},        // UMWAIT says which limit ended it
-    {"rdpid", 0x7, 0, Register::kEcx, 22},         // reads TSC_AUX of the physical processor
-    {"xsaveopt", 0xd, 1, Register::kEax, 0},       // these three show what was in its initial state,
-    {"xsavec", 0xd, 1, Register::kEax, 1},         // which a context switch of the host changes
+    {"rtm", 0x7, 0, Register::kEbx, 11},      // transactions abort by chance
+    {"sgx", 0x7, 0, Register::kEbx, 2},       // ENCLU may report random keys
+    {"waitpkg", 0x7, 0, Register::kEcx, 5},   // UMWAIT says which limit ended it
+    {"rdpid", 0x7, 0, Register::kEcx, 22},    // reads TSC_AUX of the physical processor
+    {"xsaveopt", 0xd, 1, Register::kEax, 0},  // these three show what was in its initial state,
+    {"xsavec", 0xd, 1, Register::kEax, 1},    // which a context switch of the host changes
     {"xgetbv1", 0xd, 1, Register::kEax, 2},
-    {"lwp", 0x80000001, 0, Register::kEcx, 15},    // a profiler that the guest programs itself
-    {"rdpru", 0x80000008, 0, Register::kEbx, 4},   // reads MPERF and APERF
+    {"lwp", 0x80000001, 0, Register::kEcx, 15},   // a profiler that the guest programs itself
+    {"rdpru", 0x80000008, 0, Register::kEbx, 4},  // reads MPERF and APERF
 });
 
 }  // namespace
@@ -43,7 +43,8 @@ std::optional<std::vector<CpuidRow>> parse_cpu_policy(std::string_view policy) {
     std::uint32_t counts[2];
     if (policy.size() < kHeaderBytes) return std::nullopt;
     std::memcpy(counts, policy.data(), sizeof(counts));
-    if (policy.size() != kHeaderBytes + std::uint64_t{counts[0]} * kRowBytes + std::uint64_t{counts[1]} * kMsrBytes)
+    if (policy.size() !=
+        kHeaderBytes + std::uint64_t{counts[0]} * kRowBytes + std::uint64_t{counts[1]} * kMsrBytes)
         return std::nullopt;
     std::vector<CpuidRow> rows(counts[0]);
     static_assert(sizeof(CpuidRow) == kRowBytes);

@@ -51,14 +51,18 @@ void add_apoint(TraceReport& report, const Record& record, std::uint64_t index, 
         report.first_apoints.push_back({index, ordinal, record.w[0], record.w[1], canonical});
 }
 
-// Puts each shape to the solver, in the order in which they occur, and adds what does not hold to the conditions.
+// Puts each shape to the solver, in the order in which they occur, and adds what does not hold to the
+// conditions.
 void ask_solver(TraceReport& report, const trace::WindowCollector& collector, const TraceOptions& options) {
-    const std::shared_ptr<WindowAnswers> answers = options.answers ? options.answers : make_window_answers(options.rlimit_per_query);
+    const std::shared_ptr<WindowAnswers> answers =
+        options.answers ? options.answers : make_window_answers(options.rlimit_per_query);
     const auto add = [&report](Condition condition, Verdict verdict, const std::string& reason,
                                std::optional<std::uint64_t> record, std::optional<std::uint64_t> ordinal) {
         ConditionResult& result = report.conditions[static_cast<std::size_t>(condition)];
         // What the direct checks said is as good and names the record at fault.
-        if (result.verdict == Verdict::kRefuted || (result.verdict == verdict && verdict == Verdict::kCannotTell)) return;
+        if (result.verdict == Verdict::kRefuted ||
+            (result.verdict == verdict && verdict == Verdict::kCannotTell))
+            return;
         result.verdict = verdict;
         result.reason = reason;
         if (verdict != Verdict::kRefuted) return;
@@ -72,7 +76,8 @@ void ask_solver(TraceReport& report, const trace::WindowCollector& collector, co
     }
     if (!collector.complete())
         add(Condition::kC5, Verdict::kCannotTell,
-            "the log has more than " + std::to_string(options.shapes_max) + " different trips through Xen; not all were put to the solver",
+            "the log has more than " + std::to_string(options.shapes_max) +
+                " different trips through Xen; not all were put to the solver",
             std::nullopt, std::nullopt);
     report.queries = {.windows = collector.windows(),
                       .shapes = collector.shapes().size(),
@@ -118,8 +123,8 @@ void add_equal_replay(TraceReport& report, std::uint64_t entries, std::uint64_t 
     for (ConditionResult& result : report.conditions) {
         if (result.verdict != Verdict::kCannotTell) continue;
         result.verdict = Verdict::kHolds;
-        result.reason = "by replay: equal at " + std::to_string(entries) + " entries and " + std::to_string(digests) +
-                        " digests (the log alone: " + result.reason + ")";
+        result.reason = "by replay: equal at " + std::to_string(entries) + " entries and " +
+                        std::to_string(digests) + " digests (the log alone: " + result.reason + ")";
     }
 }
 

@@ -49,7 +49,8 @@ std::string to_text(const TraceReport& report) {
     char head[64];
     for (const ConditionResult& result : report.conditions) {
         std::snprintf(head, sizeof(head), "%s %-22s %-15s ", std::string(name_of(result.condition)).c_str(),
-                      std::string(title_of(result.condition)).c_str(), std::string(name_of(result.verdict)).c_str());
+                      std::string(title_of(result.condition)).c_str(),
+                      std::string(name_of(result.verdict)).c_str());
         const std::string place = result.verdict == Verdict::kRefuted ? place_of(result) : "";
         text += head + (place.empty() ? "" : place + ": ") + result.reason + values_of(result) + "\n";
         for (const std::string& line : result.explanation) text += "     " + line + "\n";

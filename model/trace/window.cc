@@ -13,7 +13,8 @@ namespace {
 
 // A trip of more records is cut into several windows: every place between two records is a state too.
 constexpr std::size_t kWindowRecordsMax = 64;
-// Each point in a window is a question about all those before it: minutes for 64 of them, milliseconds for a few.
+// Each point in a window is a question about all those before it: minutes for 64 of them, milliseconds for a
+// few.
 constexpr unsigned kWindowPointsMax = 4;
 constexpr std::uint32_t kDebugVector = 1;
 constexpr std::uint16_t kOtherDetail = 0xffff;  // any detail that is treated like all those without outputs
@@ -23,7 +24,8 @@ static_assert(sizeof(Symbol) == 4 && std::has_unique_object_representations_v<Sy
 std::uint16_t detail_of(std::uint8_t kind, std::uint32_t detail) {
     if (kind != CASM_ENTRY_HYPERCALL && kind != CASM_ENTRY_PRIVOP) return 0;
     const EntryOutputs outputs = outputs_of_entry(kind, detail);
-    return outputs == EntryOutputs{} || detail >= kOtherDetail ? kOtherDetail : static_cast<std::uint16_t>(detail);
+    return outputs == EntryOutputs{} || detail >= kOtherDetail ? kOtherDetail
+                                                               : static_cast<std::uint16_t>(detail);
 }
 
 }  // namespace
@@ -63,7 +65,8 @@ std::string to_text(const std::vector<Symbol>& shape) {
         if (symbol.cls == CASM_CLS_ENTRY) {
             text += " " + std::string(entry_kind_name(symbol.kind));
             if (symbol.detail != 0 && symbol.detail != kOtherDetail)
-                std::snprintf(detail, sizeof(detail), symbol.kind == CASM_ENTRY_HYPERCALL ? " %u" : " 0x%x", symbol.detail);
+                std::snprintf(detail, sizeof(detail), symbol.kind == CASM_ENTRY_HYPERCALL ? " %u" : " 0x%x",
+                              symbol.detail);
         } else if (symbol.cls == CASM_CLS_RESULT) {
             std::snprintf(detail, sizeof(detail), " %u", symbol.kind);
         } else if (symbol.cls == CASM_CLS_APOINT) {
@@ -77,7 +80,8 @@ std::string to_text(const std::vector<Symbol>& shape) {
 void WindowCollector::add(const Record& record, std::uint64_t index, std::uint64_t ordinal) {
     const ClassInfo* info = find_class(record.cls);
     if (info == nullptr || info->timing == Timing::kReport) return;
-    const bool begins = info->timing == Timing::kSync || record.cls == CASM_CLS_ENTRY || info->timing == Timing::kMeta;
+    const bool begins =
+        info->timing == Timing::kSync || record.cls == CASM_CLS_ENTRY || info->timing == Timing::kMeta;
     const bool full = key_.size() >= kWindowRecordsMax * sizeof(Symbol) ||
                       (record.cls == CASM_CLS_APOINT && points_ >= kWindowPointsMax);
     if ((begins && entered_) || full) close();
@@ -90,13 +94,15 @@ void WindowCollector::add(const Record& record, std::uint64_t index, std::uint64
     const Symbol symbol = symbol_of(record);
     key_.append(reinterpret_cast<const char*>(&symbol), sizeof(symbol));
     if (record.cls == CASM_CLS_RESULT || record.cls == CASM_CLS_OUTMEM) call_open_ = true;
-    if (record.cls == CASM_CLS_TSC || record.cls == CASM_CLS_MSR || record.cls == CASM_CLS_CPUID) value_open_ = true;
+    if (record.cls == CASM_CLS_TSC || record.cls == CASM_CLS_MSR || record.cls == CASM_CLS_CPUID)
+        value_open_ = true;
     if (record.cls == CASM_CLS_ENTRY) {
-        // An exception or a mode switch inside a multicall is part of the multicall's trip, the trap of a guest that steps
-        // itself through an emulated instruction part of that one's.
-        const bool step = value_open_ && record.kind == CASM_ENTRY_EXCEPTION && (record.aux & 0xff) == kDebugVector;
-        entered_ = !step && (!call_open_ || record.kind == CASM_ENTRY_HYPERCALL || record.kind == CASM_ENTRY_PRIVOP ||
-                             record.kind == CASM_ENTRY_FORCED_CPUID);
+        // An exception or a mode switch inside a multicall is part of the multicall's trip, the trap of a
+        // guest that steps itself through an emulated instruction part of that one's.
+        const bool step =
+            value_open_ && record.kind == CASM_ENTRY_EXCEPTION && (record.aux & 0xff) == kDebugVector;
+        entered_ = !step && (!call_open_ || record.kind == CASM_ENTRY_HYPERCALL ||
+                             record.kind == CASM_ENTRY_PRIVOP || record.kind == CASM_ENTRY_FORCED_CPUID);
         if (entered_) call_open_ = value_open_ = false;
     }
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Cuts a log into windows: trips of the guest through Xen, each an ENTRY with its outputs and the effects behind it.
-// Windows that differ only in values have the same shape; what is shown of a shape for all values holds for each.
+// Cuts a log into windows: trips of the guest through Xen, each an ENTRY with its outputs and the effects
+// behind it. Windows that differ only in values have the same shape; what is shown of a shape for all values
+// holds for each.
 #pragma once
 
 #include <cstdint>
@@ -55,10 +56,10 @@ class WindowCollector {
     std::uint64_t shapes_max_;
     std::string key_;  // the window so far: four bytes per symbol
     std::uint64_t first_record_ = 0, first_ordinal_ = 0, windows_ = 0;
-    unsigned points_ = 0;       // APOINT records in the window
-    bool entered_ = false;      // the window has the ENTRY to which its outputs belong
-    bool call_open_ = false;    // it has outputs of a hypercall whose ENTRY is still to come
-    bool value_open_ = false;   // ... of an emulated instruction
+    unsigned points_ = 0;      // APOINT records in the window
+    bool entered_ = false;     // the window has the ENTRY to which its outputs belong
+    bool call_open_ = false;   // it has outputs of a hypercall whose ENTRY is still to come
+    bool value_open_ = false;  // ... of an emulated instruction
     bool complete_ = true;
     std::unordered_map<std::string, std::size_t> known_;
     std::vector<ShapeUse> shapes_;

@@ -25,7 +25,8 @@ class WindowMachine {
 
     [[nodiscard]] Term constant(const std::string& name, const FieldInfo& field) const {
         const unsigned bits = place_bits(field.place);  // a blob is of the sort Bytes
-        return context_.constant(name + "." + std::string(field.name), bits == 0 ? bytes_ : context_.bv_sort(bits));
+        return context_.constant(name + "." + std::string(field.name),
+                                 bits == 0 ? bytes_ : context_.bv_sort(bits));
     }
     [[nodiscard]] Term start() const { return context_.constant("start", state_); }
 
@@ -51,8 +52,8 @@ class WindowMachine {
     }
     // From one injection point to the next entry.
     [[nodiscard]] Term run(const Term& s) const { return context_.function("run", {state_}, state_)(s); }
-    // Behind an injection point: the state some instructions later, and the branches retired until then. Places are
-    // totally ordered; of their distances nothing needs to be known.
+    // Behind an injection point: the state some instructions later, and the branches retired until then.
+    // Places are totally ordered; of their distances nothing needs to be known.
     [[nodiscard]] Term place(const std::string& name) const { return context_.constant(name, place_); }
     [[nodiscard]] Term state_at(const Term& s, const Term& place) const {
         return context_.function("state.at", {state_, place_}, state_)(s, place);
@@ -64,7 +65,9 @@ class WindowMachine {
         return context_.function("before", {place_, place_}, context_.bool_sort())(a, b);
     }
     // The place one instruction before `place`, which is not the first.
-    [[nodiscard]] Term one_before(const Term& place) const { return context_.function("one.before", {place_}, place_)(place); }
+    [[nodiscard]] Term one_before(const Term& place) const {
+        return context_.function("one.before", {place_}, place_)(place);
+    }
 
   private:
     const smt::Context& context_;
@@ -87,7 +90,9 @@ struct Unlogged {
 class Window {
   public:
     Window(const smt::Context& context, const std::vector<Symbol>& shape)
-        : context_(context), machine_(context), runs_{Execution{machine_.start(), {}}, Execution{machine_.start(), {}}} {
+        : context_(context),
+          machine_(context),
+          runs_{Execution{machine_.start(), {}}, Execution{machine_.start(), {}}} {
         find_owner(shape);
         for (Execution& run : runs_) run.state = machine_.run(run.state);
         const std::array arrived{runs_[0].state, runs_[1].state};
@@ -120,7 +125,8 @@ class Window {
                 given.push_back(logged);
                 continue;
             }
-            for (std::size_t run = 0; run < 2; ++run) require(run, equal(machine_.shown(field, runs_[run].state), logged));
+            for (std::size_t run = 0; run < 2; ++run)
+                require(run, equal(machine_.shown(field, runs_[run].state), logged));
         }
         // Of a check too: it brings our own counts and hashes forward.
         for (Execution& run : runs_) run.state = machine_.given(symbol.cls, run.state, given);
@@ -143,11 +149,13 @@ class Window {
             runs_[run].state = machine_.state_at(from[run], place);
             for (const FieldInfo& field : fields_of(CASM_CLS_APOINT))
                 if (field.role == Role::kCompare)
-                    require(run, equal(machine_.shown(field, runs_[run].state), machine_.constant(name, field)));
+                    require(run,
+                            equal(machine_.shown(field, runs_[run].state), machine_.constant(name, field)));
             runs_[run].state = machine_.given(CASM_CLS_APOINT, runs_[run].state, {});
         }
         // Of the order of places and of counts, which never go down, these instances are enough.
-        const Term first = machine_.before(places[0], places[1]), second = machine_.before(places[1], places[0]);
+        const Term first = machine_.before(places[0], places[1]),
+                   second = machine_.before(places[1], places[0]);
         for (std::size_t along = 0; along < 2; ++along) {
             const auto never_down = [&](const Term& earlier, const Term& later) {
                 return at_most(machine_.branches_at(from[along], earlier),
@@ -158,13 +166,15 @@ class Window {
             require(along, first || second || equal(places[0], places[1]));
         }
         if (symbol.kind == CASM_APOINT_BY_STATE)
-            unlogged_.push_back({Condition::kC4,
-                                 "a point that is named by branch count, RIP and registers may be met at two places",
-                                 {equal(places[0], places[1])}});
+            unlogged_.push_back(
+                {Condition::kC4,
+                 "a point that is named by branch count, RIP and registers may be met at two places",
+                 {equal(places[0], places[1])}});
     }
 
-    // The entry asks for a number of inputs that its state decides, within what its kind allows. What the log has is
-    // what was asked for; what the kind asks for in any case and the log lacks came from somewhere else.
+    // The entry asks for a number of inputs that its state decides, within what its kind allows. What the log
+    // has is what was asked for; what the kind asks for in any case and the log lacks came from somewhere
+    // else.
     void ask_for_outputs(const std::vector<Symbol>& shape, const std::array<Term, 2>& arrived) {
         if (owner_.cls != CASM_CLS_ENTRY) return;  // part of a long trip: its entry is in another window
         const EntryOutputs outputs = outputs_of_entry(owner_.kind, owner_.detail);
@@ -186,19 +196,23 @@ class Window {
     }
 
     void take_unlogged(std::uint8_t cls, unsigned number) {
-        Unlogged unlogged{Condition::kC3,
-                          "an input of class " + std::string(class_name(cls)) +
-                              " that the entry reads is not in the log: two executions may read different ones",
-                          {}};
+        Unlogged unlogged{
+            Condition::kC3,
+            "an input of class " + std::string(class_name(cls)) +
+                " that the entry reads is not in the log: two executions may read different ones",
+            {}};
         std::array<std::vector<Term>, 2> given;
         for (const FieldInfo& field : fields_of(cls)) {
             if (field.role != Role::kValue) continue;
             for (std::size_t run = 0; run < 2; ++run)
-                given[run].push_back(machine_.constant(
-                    "unlogged." + std::string(class_name(cls)) + std::to_string(number) + ".run" + std::to_string(run), field));
+                given[run].push_back(machine_.constant("unlogged." + std::string(class_name(cls)) +
+                                                           std::to_string(number) + ".run" +
+                                                           std::to_string(run),
+                                                       field));
             unlogged.same.push_back(equal(given[0].back(), given[1].back()));
         }
-        for (std::size_t run = 0; run < 2; ++run) runs_[run].state = machine_.given(cls, runs_[run].state, given[run]);
+        for (std::size_t run = 0; run < 2; ++run)
+            runs_[run].state = machine_.given(cls, runs_[run].state, given[run]);
         unlogged_.push_back(std::move(unlogged));
     }
 

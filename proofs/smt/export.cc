@@ -24,8 +24,9 @@ void each_obligation(const Visit& visit) {
     for (const model::Obligation& obligation : model::theorem_obligations(machine)) visit(obligation);
     for (const model::Obligation& obligation : model::injectivity_obligations(machine)) visit(obligation);
     for (const ClassInfo& info : kClasses)
-        for (const model::Property property : {model::Property::kEquivalence, model::Property::kDetection,
-                                               model::Property::kFrame, model::Property::kContainment, model::Property::kDetermination})
+        for (const model::Property property :
+             {model::Property::kEquivalence, model::Property::kDetection, model::Property::kFrame,
+              model::Property::kContainment, model::Property::kDetermination})
             visit(model::ClassObligation(info.id, property).obligation());
 }
 

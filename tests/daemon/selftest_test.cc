@@ -139,9 +139,10 @@ TEST_F(SelftestTest, CounterThatWasWrongOnceStaysRefused) {
     for (int i = 0; i < 2; ++i) {
         const CounterVerdict verdict = examined();
         EXPECT_EQ(verdict.health, CounterHealth::kNotExact);
-        EXPECT_EQ(verdict.text,
-                  "'a loop of taken branches' has 1,000 branches, 1,001 were counted (in an earlier test since the "
-                  "host booted; the last one found nothing)");
+        EXPECT_EQ(
+            verdict.text,
+            "'a loop of taken branches' has 1,000 branches, 1,001 were counted (in an earlier test since the "
+            "host booted; the last one found nothing)");
     }
     EXPECT_EQ(decided().status().category(), Category::kHostLacks);
 }

@@ -322,7 +322,8 @@ TEST(LogCheck, NamesTheRecord) {
     EXPECT_EQ(order.condition, "C3");
 }
 
-// Xen raises the trap of a guest that steps itself while it emulates the instruction: before that one's own entry.
+// Xen raises the trap of a guest that steps itself while it emulates the instruction: before that one's own
+// entry.
 TEST(LogCheck, OnlyADebugTrapMayComeBetweenAnOutputAndItsEntry) {
     for (const auto& [vector, good] : {std::pair{1u, true}, {14u, false}}) {
         std::vector<Record> records = synthetic_log({});
@@ -333,7 +334,8 @@ TEST(LogCheck, OnlyADebugTrapMayComeBetweenAnOutputAndItsEntry) {
         records.insert(at(records, i), trap);
         const LogReport report = report_of(records);
         const CheckResult& order = result_of(report, "order");
-        const bool refuted_there = order.verdict == Verdict::kRefuted && (order.record == i || order.record == i + 1);
+        const bool refuted_there =
+            order.verdict == Verdict::kRefuted && (order.record == i || order.record == i + 1);
         EXPECT_EQ(refuted_there, !good) << vector;
     }
 }

@@ -12,7 +12,8 @@ namespace {
 
 constexpr std::uint64_t base = 0x401000;
 
-casm_tm_obs seen(casm_tm_reason reason, std::uint64_t branches, std::uint64_t at, std::uint64_t transfers = 0) {
+casm_tm_obs seen(casm_tm_reason reason, std::uint64_t branches, std::uint64_t at,
+                 std::uint64_t transfers = 0) {
     return {.branches = branches,
             .rip = at,
             .rcx = 3,

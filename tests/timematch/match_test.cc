@@ -273,7 +273,8 @@ TEST(MatchBegin, LimitsWithoutMeaningAreRefused) {
         casm_match match;
         EXPECT_EQ(casm_match_begin(&match, &target, &limits), CASM_TM_WHY_BAD_LIMITS);
     }
-    casm_match_limits large{.margin_branches = ~0u, .rearm_min = ~0u, .overflow_max = ~0u, .max_hits = ~0u, .slack_shift = 63};
+    casm_match_limits large{
+        .margin_branches = ~0u, .rearm_min = ~0u, .overflow_max = ~0u, .max_hits = ~0u, .slack_shift = 63};
     casm_match match;
     const casm_tm_point far = canonical((1ull << 63) - 1);
     EXPECT_EQ(casm_match_begin(&match, &far, &large), CASM_TM_OK);
@@ -298,8 +299,8 @@ TEST(MatchCost, DoesNotDependOnHowOftenTheTargetRuns) {
     ASSERT_EQ(recorded.canon.point.kind, CASM_TM_CANONICAL);
     for (const std::uint32_t late : {0u, 7u, 255u}) {
         Machine replay(program, State{}, Hardware{.lateness = late, .impatience = 100000});
-        const Replayed replayed =
-            replay_point(replay, recorded.canon.point, {256, 16, CASM_MATCH_OVERFLOW_MAX_DEFAULT, 1u << 22, 8});
+        const Replayed replayed = replay_point(replay, recorded.canon.point,
+                                               {256, 16, CASM_MATCH_OVERFLOW_MAX_DEFAULT, 1u << 22, 8});
         ASSERT_EQ(replayed.outcome, Outcome::Delivered) << text(replayed.last);
         EXPECT_EQ(replay.state(), machine.state()) << replay.state().text();
         EXPECT_EQ(over_the_bound(replayed, true, 0), "");

@@ -137,7 +137,8 @@ std::string replay_session(const Program& program, Hardware hardware, const std:
                 return "not delivered, " + text(replayed.last) + " for " + text(logged.point) + where +
                        machine.state().text();
             // (a program without entries between two points begins the second one later than the entry)
-            if (std::string over = over_the_bound(replayed, obeys_rf, logged.looked_for); !over.empty()) return over;
+            if (std::string over = over_the_bound(replayed, obeys_rf, logged.looked_for); !over.empty())
+                return over;
             seen.hits += replayed.match.hits;
             seen.interrupts += replayed.match.interrupts;
             ++(logged.point.kind == CASM_TM_CANONICAL ? seen.canonical : seen.by_state);

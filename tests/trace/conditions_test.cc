@@ -9,8 +9,8 @@
 #include <nlohmann/json.hpp>
 
 #include "casmotion/taxonomy.h"
-#include "casmotion/trace/trace_check.h"
 #include "casmotion/trace/hidden_inputs.h"
+#include "casmotion/trace/trace_check.h"
 #include "support/log_files.h"
 #include "support/raw_log.h"
 #include "support/synthetic_log.h"
@@ -20,7 +20,8 @@ namespace {
 
 using trace::CpuidRow;
 
-TraceReport check(const Manifest& manifest, const std::vector<Record>& records, const TraceOptions& options = {}) {
+TraceReport check(const Manifest& manifest, const std::vector<Record>& records,
+                  const TraceOptions& options = {}) {
     auto reader = LogReader::open(test::memory_source(test::raw_log(test::manifest_file(manifest), records)));
     EXPECT_TRUE(reader.ok()) << reader.status().message();
     return check_trace(**reader, options);
@@ -30,7 +31,8 @@ const ConditionResult& of(const TraceReport& report, Condition condition) {
     return report.conditions[static_cast<std::size_t>(condition)];
 }
 
-// A log of a recording without a branch counter: with entries as the only time points, a log can be verified without a replay.
+// A log of a recording without a branch counter: with entries as the only time points, a log can be verified
+// without a replay.
 std::vector<Record> plain_log() {
     std::vector<Record> records;
     std::array<std::uint64_t, CASM_CLASSES_MAX> applied{};
@@ -43,7 +45,9 @@ std::vector<Record> plain_log() {
             last_check = record.check;
         }
         between = between || timing == Timing::kPoint;
-        if (record.cls == CASM_CLS_BRANCHES || timing == Timing::kPoint || (between && timing == Timing::kAsync)) continue;
+        if (record.cls == CASM_CLS_BRANCHES || timing == Timing::kPoint ||
+            (between && timing == Timing::kAsync))
+            continue;
         if (record.cls == CASM_CLS_END) {
             record.w[1] = last_check << 48;
             std::memcpy(record.blob.data(), applied.data(), sizeof(applied));
@@ -80,7 +84,8 @@ TEST_P(RealLog, IsVerified) {
     } else {  // names by state, and a processor that shows XSAVEOPT: for a replay to tell
         for (const ConditionResult& result : report.conditions) {
             const bool told = result.condition != Condition::kC2 && result.condition != Condition::kC4;
-            EXPECT_EQ(result.verdict, told ? Verdict::kHolds : Verdict::kCannotTell) << name_of(result.condition) << ": " << result.reason;
+            EXPECT_EQ(result.verdict, told ? Verdict::kHolds : Verdict::kCannotTell)
+                << name_of(result.condition) << ": " << result.reason;
         }
     }
     EXPECT_GT(report.queries.shapes, 10u);
@@ -88,14 +93,17 @@ TEST_P(RealLog, IsVerified) {
     const auto json = nlohmann::json::parse(to_json(report));
     EXPECT_EQ(json["conditions"].size(), 6u);
 }
-INSTANTIATE_TEST_SUITE_P(All, RealLog, testing::Values("probe-shutdown.log", "probe-stopped.log", "probe-points.log"));
+INSTANTIATE_TEST_SUITE_P(All, RealLog,
+                         testing::Values("probe-shutdown.log", "probe-stopped.log", "probe-points.log"));
 
 TEST(Conditions, EndWithEveryReason) {
-    for (const std::uint32_t reason : {CASM_END_SHUTDOWN, CASM_END_CRASHED, CASM_END_STOPPED, CASM_END_DESTROYED}) {
+    for (const std::uint32_t reason :
+         {CASM_END_SHUTDOWN, CASM_END_CRASHED, CASM_END_STOPPED, CASM_END_DESTROYED}) {
         const test::SyntheticOptions options{.end_reason = reason};
         const TraceReport report = check(test::synthetic_manifest(options), test::synthetic_log(options));
         for (const ConditionResult& result : report.conditions)
-            EXPECT_EQ(result.verdict, result.condition == Condition::kC4 ? Verdict::kCannotTell : Verdict::kHolds)
+            EXPECT_EQ(result.verdict,
+                      result.condition == Condition::kC4 ? Verdict::kCannotTell : Verdict::kHolds)
                 << name_of(result.condition) << ": " << result.reason;
     }
 }
@@ -140,7 +148,8 @@ TEST(HiddenInputs, InstructionsThatCannotBeTrappedAreNamed) {
 }
 
 TEST(HiddenInputs, APolicyOfAnotherFormIsNoPolicy) {
-    for (const std::string& policy : {std::string(), std::string("\1\0\0", 3), std::string(8, '\xff'), std::string(9, '\0')}) {
+    for (const std::string& policy :
+         {std::string(), std::string("\1\0\0", 3), std::string(8, '\xff'), std::string(9, '\0')}) {
         EXPECT_FALSE(trace::parse_cpu_policy(policy));
         Manifest manifest = plain_manifest();
         manifest.cpu.policy = policy;
@@ -181,19 +190,23 @@ TEST(Conditions, OneFaultIsInOneCondition) {
         }
     const TraceReport report = check(plain_manifest(), records);
     unsigned refuted = 0;
-    for (const ConditionResult& each : report.conditions) refuted += each.verdict == Verdict::kRefuted ? 1 : 0;
+    for (const ConditionResult& each : report.conditions)
+        refuted += each.verdict == Verdict::kRefuted ? 1 : 0;
     EXPECT_EQ(refuted, 1u);
     EXPECT_EQ(of(report, Condition::kC6).verdict, Verdict::kRefuted);
 }
 
 TEST(Conditions, TooFewStepsOrShapesAreInconclusive) {
-    EXPECT_EQ(check(plain_manifest(), plain_log(), {.rlimit_per_query = 1}).verdict().category(), Category::kInconclusive);
-    EXPECT_EQ(check(plain_manifest(), plain_log(), {.shapes_max = 2}).verdict().category(), Category::kInconclusive);
+    EXPECT_EQ(check(plain_manifest(), plain_log(), {.rlimit_per_query = 1}).verdict().category(),
+              Category::kInconclusive);
+    EXPECT_EQ(check(plain_manifest(), plain_log(), {.shapes_max = 2}).verdict().category(),
+              Category::kInconclusive);
     EXPECT_TRUE(check(plain_manifest(), plain_log(), {.queries = false}).verdict().ok());
 }
 
 TEST(Conditions, ALogWithoutRecordsIsNoLog) {
-    auto reader = LogReader::open(test::memory_source(test::raw_log(test::manifest_file(test::synthetic_manifest({})), {}, 65536, false)));
+    auto reader = LogReader::open(test::memory_source(
+        test::raw_log(test::manifest_file(test::synthetic_manifest({})), {}, 65536, false)));
     ASSERT_TRUE(reader.ok()) << reader.status().message();
     const TraceReport report = check_trace(**reader);
     EXPECT_EQ(report.verdict().category(), Category::kLogInvalid);

@@ -18,7 +18,8 @@ namespace {
 using Records = std::vector<Record>;
 
 constexpr std::size_t kRecordsPerClass = 4;  // first, last, and between
-constexpr std::uint64_t kDigestLateEntries = 64;  // docs/log-format.md: a digest may come so much later than it is due
+constexpr std::uint64_t kDigestLateEntries =
+    64;  // docs/log-format.md: a digest may come so much later than it is due
 
 void fix_counts(Records& records) {
     std::array<std::uint64_t, CASM_CLASSES_MAX> counts{};
@@ -30,7 +31,8 @@ void fix_counts(Records& records) {
 }
 
 unsigned bits_of(const FieldInfo& field, const Record& record) {
-    return field.place == Place::kBlob ? static_cast<unsigned>(record.blob.size() * 8) : place_bits(field.place);
+    return field.place == Place::kBlob ? static_cast<unsigned>(record.blob.size() * 8)
+                                       : place_bits(field.place);
 }
 
 void flip(Record& record, const FieldInfo& field, unsigned bit) {
@@ -59,8 +61,8 @@ void flip(Record& record, const FieldInfo& field, unsigned bit) {
     }
 }
 
-// Fields of which a log says nothing twice, so that another value in range is as good as the first: inputs, what the guest
-// asked for, and hashes.
+// Fields of which a log says nothing twice, so that another value in range is as good as the first: inputs,
+// what the guest asked for, and hashes.
 bool is_said_once(const Record& record, const FieldInfo& field) {
     switch (static_cast<casm_class>(record.cls)) {
         case CASM_CLS_TSC:
@@ -99,14 +101,19 @@ bool is_no_count(const Record& record, const FieldInfo& field, unsigned bit) {
 class Factory {
   public:
     Factory(std::string manifest, std::uint64_t digest_interval, Records records, std::uint64_t seed)
-        : manifest_(std::move(manifest)), digest_interval_(digest_interval), original_(std::move(records)), random_(seed) {}
+        : manifest_(std::move(manifest)),
+          digest_interval_(digest_interval),
+          original_(std::move(records)),
+          random_(seed) {}
 
     std::vector<Mutant> make() {
         for (const ClassInfo& info : kClasses) {
             if (info.timing == Timing::kReport) continue;
-            for (const std::size_t at : chosen([&](std::size_t i) { return original_[i].cls == info.id && !is_behind_point(i); }))
+            for (const std::size_t at :
+                 chosen([&](std::size_t i) { return original_[i].cls == info.id && !is_behind_point(i); }))
                 each_operation(at);
-            for (const std::size_t at : chosen([&](std::size_t i) { return original_[i].cls == info.id && is_behind_point(i); })) {
+            for (const std::size_t at :
+                 chosen([&](std::size_t i) { return original_[i].cls == info.id && is_behind_point(i); })) {
                 behind_ = ", behind an apoint";
                 each_operation(at);
                 behind_.clear();
@@ -114,14 +121,16 @@ class Factory {
         }
         for (const casm_apoint_kind kind : {CASM_APOINT_CANONICAL, CASM_APOINT_BY_STATE})
             for (const std::size_t at : chosen([&](std::size_t i) {
-                     return original_[i].cls == CASM_CLS_APOINT && original_[i].kind == kind && i + 1 < end_of_point(i);
+                     return original_[i].cls == CASM_CLS_APOINT && original_[i].kind == kind &&
+                            i + 1 < end_of_point(i);
                  }))
                 each_point_operation(at);
         return std::move(mutants_);
     }
 
     void manifests(const Manifest& good) {
-        const auto add = [&](const char* what, auto&& edit, const char* only_replay = "", bool same_states = false) {
+        const auto add = [&](const char* what, auto&& edit, const char* only_replay = "",
+                             bool same_states = false) {
             Manifest manifest = good;
             edit(manifest);
             mutants_.push_back({.cls = "manifest",
@@ -145,11 +154,15 @@ class Factory {
         add("more check bits", [](Manifest& m) { m.options.check_bits = 16; });
         add("no digests", [](Manifest& m) { m.options.digest_interval = 0; });
         // A replay takes a digest where the log has one.
-        const bool overdue = good.options.digest_interval > good.options.digest_interval / 4 + kDigestLateEntries;
-        add("digests four times as often", [](Manifest& m) { m.options.digest_interval /= 4; },
+        const bool overdue =
+            good.options.digest_interval > good.options.digest_interval / 4 + kDigestLateEntries;
+        add(
+            "digests four times as often", [](Manifest& m) { m.options.digest_interval /= 4; },
             overdue ? "" : "fewer checks than it says, and none was overdue", true);
         add("digests less often", [](Manifest& m) { m.options.digest_interval *= 2; });
-        add("another kernel", [](Manifest& m) { m.kernel.sha256[3] ^= 1; }, "names another kernel, which a replay refuses");
+        add(
+            "another kernel", [](Manifest& m) { m.kernel.sha256[3] ^= 1; },
+            "names another kernel, which a replay refuses");
     }
 
     void cuts(const Files& good) {
@@ -158,10 +171,18 @@ class Factory {
             Files cut = good;
             const std::size_t size = 1 + random_() % (events.size() - 1);
             cut["events"].resize(size);
-            mutants_.push_back({.cls = "file", .op = "cut", .what = "events at " + std::to_string(size), .only_replay = {}, .files = cut});
+            mutants_.push_back({.cls = "file",
+                                .op = "cut",
+                                .what = "events at " + std::to_string(size),
+                                .only_replay = {},
+                                .files = cut});
             cut.erase("summary");
             cut.erase("index");
-            mutants_.push_back({.cls = "file", .op = "cut, unclosed", .what = "events at " + std::to_string(size), .only_replay = {}, .files = cut});
+            mutants_.push_back({.cls = "file",
+                                .op = "cut, unclosed",
+                                .what = "events at " + std::to_string(size),
+                                .only_replay = {},
+                                .files = cut});
         }
     }
 
@@ -185,7 +206,9 @@ class Factory {
         cut_behind(at);
     }
 
-    static bool is_effect(const Record& record) { return record.cls == CASM_CLS_EVTCHN || record.cls == CASM_CLS_RING; }
+    static bool is_effect(const Record& record) {
+        return record.cls == CASM_CLS_EVTCHN || record.cls == CASM_CLS_RING;
+    }
 
     // It takes effect at a point between entries.
     bool is_behind_point(std::size_t at) const {
@@ -214,9 +237,10 @@ class Factory {
         return some;
     }
 
-    void add(std::string op, std::string what, std::size_t at, const Records& records, std::string only_replay,
-             bool same_states = false) {
-        const bool ended = std::any_of(records.begin(), records.end(), [](const Record& r) { return r.cls == CASM_CLS_END; });
+    void add(std::string op, std::string what, std::size_t at, const Records& records,
+             std::string only_replay, bool same_states = false) {
+        const bool ended = std::any_of(records.begin(), records.end(),
+                                       [](const Record& r) { return r.cls == CASM_CLS_END; });
         mutants_.push_back({.cls = std::string(class_name(original_[at].cls)),
                             .op = op + behind_,
                             .what = "record " + std::to_string(at) + (what.empty() ? "" : ", " + what),
@@ -245,18 +269,23 @@ class Factory {
         }
     }
 
-    void change(std::size_t at, const FieldInfo& field, const std::string& part, unsigned first, unsigned bits) {
+    void change(std::size_t at, const FieldInfo& field, const std::string& part, unsigned first,
+                unsigned bits) {
         const std::string op = "change " + std::string(field.name) + (part.empty() ? "" : "." + part);
-        // The lowest bit is the one that most often leaves the value in range, the highest the one that never does.
+        // The lowest bit is the one that most often leaves the value in range, the highest the one that never
+        // does.
         for (const unsigned bit : {0u, static_cast<unsigned>(random_() % bits), bits - 1}) {
             Records records = original_;
             flip(records[at], field, first + bit);
             add(op, "bit " + std::to_string(first + bit), at, records,
-                is_said_once(original_[at], field) || is_no_count(original_[at], field, first + bit) ? "a value that is said only once" : "");
+                is_said_once(original_[at], field) || is_no_count(original_[at], field, first + bit)
+                    ? "a value that is said only once"
+                    : "");
         }
     }
 
-    // The other kind of name for the same place, as it is and made right. A canonical place can be named by state too.
+    // The other kind of name for the same place, as it is and made right. A canonical place can be named by
+    // state too.
     void rename(std::size_t at) {
         Records records = original_;
         const bool canonical = records[at].kind == CASM_APOINT_CANONICAL;
@@ -265,7 +294,8 @@ class Factory {
         const std::uint64_t from = canonical ? 0 : records[at].w[1];
         std::memcpy(records[at].blob.data(), &from, sizeof(from));
         add(canonical ? "rename by state" : "rename canonical", "", at, records,
-            canonical ? "another name of the same place" : "a branch that is said to be before the point", canonical);
+            canonical ? "another name of the same place" : "a branch that is said to be before the point",
+            canonical);
     }
 
     // Its effects take place at the injection point before; or those before it, at this point.
@@ -287,18 +317,23 @@ class Factory {
         Records records = original_;
         records.erase(records.begin() + static_cast<std::ptrdiff_t>(at),
                       records.begin() + static_cast<std::ptrdiff_t>(end_of_point(at)));
-        add_counted("drop with its effects", at, std::move(records), "a point and its effects may not have happened");
+        add_counted("drop with its effects", at, std::move(records),
+                    "a point and its effects may not have happened");
     }
 
     // Behind the next entry, or before this one.
     void move_with_effects(std::size_t at) {
         const auto begin = original_.begin();
-        const auto first = static_cast<std::ptrdiff_t>(at), last = static_cast<std::ptrdiff_t>(end_of_point(at));
+        const auto first = static_cast<std::ptrdiff_t>(at),
+                   last = static_cast<std::ptrdiff_t>(end_of_point(at));
         const auto entry = [](const Record& r) { return r.cls == CASM_CLS_ENTRY; };
         const auto next = std::find_if(begin + last, original_.end(), entry) - begin;
         if (static_cast<std::size_t>(next) < original_.size()) {
             // A branch count belongs to the entry.
-            const auto to = next + 1 < static_cast<std::ptrdiff_t>(original_.size()) && begin[next + 1].cls == CASM_CLS_BRANCHES ? next + 2 : next + 1;
+            const auto to = next + 1 < static_cast<std::ptrdiff_t>(original_.size()) &&
+                                    begin[next + 1].cls == CASM_CLS_BRANCHES
+                                ? next + 2
+                                : next + 1;
             Records records = original_;
             std::rotate(records.begin() + first, records.begin() + last, records.begin() + to);
             add("move with its effects, later", "", at, records, "another place where they could have been");
@@ -331,7 +366,8 @@ class Factory {
         records.insert(records.begin() + static_cast<std::ptrdiff_t>(at), copy);
         const std::uint8_t cls = copy.cls;
         const bool outmem = cls == CASM_CLS_OUTMEM;
-        const bool accepted = outmem || cls == CASM_CLS_ENTRY || cls == CASM_CLS_RESULT || cls == CASM_CLS_APOINT;
+        const bool accepted =
+            outmem || cls == CASM_CLS_ENTRY || cls == CASM_CLS_RESULT || cls == CASM_CLS_APOINT;
         add_counted("duplicate", at, std::move(records),
                     outmem     ? "the same bytes written twice"
                     : accepted ? "one more that the guest may have had"
@@ -348,8 +384,9 @@ class Factory {
         std::swap(records[at], records[with]);
         const auto timing = [this](std::size_t i) { return find_class(original_[i].cls)->timing; };
         const bool effects = timing(at) == Timing::kAsync && timing(with) == Timing::kAsync && with <= at + 1;
-        const bool possible = original_[at].cls == original_[with].cls || original_[at].cls == CASM_CLS_RESULT ||
-                              original_[at].cls == CASM_CLS_ENTRY || timing(at) == Timing::kAsync || timing(at) == Timing::kPoint;
+        const bool possible = original_[at].cls == original_[with].cls ||
+                              original_[at].cls == CASM_CLS_RESULT || original_[at].cls == CASM_CLS_ENTRY ||
+                              timing(at) == Timing::kAsync || timing(at) == Timing::kPoint;
         add("swap", "with " + std::to_string(with), at, records,
             effects    ? "two effects at one point, in the other order"
             : possible ? "both are possible in the other's place"
@@ -360,15 +397,18 @@ class Factory {
     // Two entries later.
     void move(std::size_t at) {
         std::size_t to = at, entries = 0;
-        while (to + 1 < original_.size() && entries < 2) entries += original_[++to].cls == CASM_CLS_ENTRY ? 1 : 0;
+        while (to + 1 < original_.size() && entries < 2)
+            entries += original_[++to].cls == CASM_CLS_ENTRY ? 1 : 0;
         if (to == at) return;
         Records records = original_;
-        std::rotate(records.begin() + static_cast<std::ptrdiff_t>(at), records.begin() + static_cast<std::ptrdiff_t>(at) + 1,
+        std::rotate(records.begin() + static_cast<std::ptrdiff_t>(at),
+                    records.begin() + static_cast<std::ptrdiff_t>(at) + 1,
                     records.begin() + static_cast<std::ptrdiff_t>(to) + 1);
         const ClassInfo* info = find_class(original_[at].cls);
         const bool possible = info->timing == Timing::kAsync || original_[at].cls == CASM_CLS_ENTRY ||
                               info->timing == Timing::kPoint || info->timing == Timing::kSync;
-        add("move", "to " + std::to_string(to), at, records, possible ? "another place where it could have been" : "");
+        add("move", "to " + std::to_string(to), at, records,
+            possible ? "another place where it could have been" : "");
     }
 
     // Why a log without that record could be whole.
@@ -404,9 +444,9 @@ class Factory {
     }
 
     bool is_last_of_its_kind(std::size_t at) const {
-        return std::none_of(original_.begin() + static_cast<std::ptrdiff_t>(at) + 1, original_.end(), [&](const Record& r) {
-            return r.cls == original_[at].cls && r.kind == original_[at].kind;
-        });
+        return std::none_of(
+            original_.begin() + static_cast<std::ptrdiff_t>(at) + 1, original_.end(),
+            [&](const Record& r) { return r.cls == original_[at].cls && r.kind == original_[at].kind; });
     }
 
     std::string manifest_;
@@ -464,7 +504,8 @@ std::string killer_of(const Mutant& mutant, const Untold& untold) {
     if (category == Category::kOk) return "";
     if (category == Category::kInconclusive) {
         for (const ConditionResult& result : report.conditions)
-            if (result.verdict == Verdict::kCannotTell && !untold[static_cast<std::size_t>(result.condition)]) return "cannot be told";
+            if (result.verdict == Verdict::kCannotTell && !untold[static_cast<std::size_t>(result.condition)])
+                return "cannot be told";
         return "";
     }
     if (category == Category::kLogInvalid) return "integrity";

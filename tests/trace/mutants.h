@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Mutants of a log, systematically: every class, and in each of its records that is chosen every field; dropped, doubled,
-// swapped, moved in time, with END's counters as they were and made right; points between entries renamed, parted from
-// their effects, moved with them; another manifest; cuts. Checksums and digests are right in all but the cut ones, so that
-// only the meaning is wrong.
+// Mutants of a log, systematically: every class, and in each of its records that is chosen every field;
+// dropped, doubled, swapped, moved in time, with END's counters as they were and made right; points between
+// entries renamed, parted from their effects, moved with them; another manifest; cuts. Checksums and digests
+// are right in all but the cut ones, so that only the meaning is wrong.
 #pragma once
 
 #include <array>
@@ -22,9 +22,11 @@ struct Mutant {
     std::string cls;   // "tsc"; "manifest"; "file" for cuts
     std::string op;    // "change quanta", "drop", "drop, counted", ...
     std::string what;  // which record, which bit
-    // Verify may accept it: consistent in itself, so that only a replay can tell. Says why; empty: must be refuted.
+    // Verify may accept it: consistent in itself, so that only a replay can tell. Says why; empty: must be
+    // refuted.
     std::string only_replay;
-    bool same_states = false;  // a replay passes through the same states too: nobody can tell, and nothing is wrong
+    bool same_states =
+        false;  // a replay passes through the same states too: nobody can tell, and nothing is wrong
     std::uint64_t record = 0;
     Files files;
 };
@@ -37,8 +39,8 @@ using Untold = std::array<bool, 6>;
 // Those of the log whose folder is `log`, unmutated; an error if it is refuted.
 [[nodiscard]] Result<Untold> untold_of(const std::string& log);
 
-// Who kills it: "integrity", "C1" to "C6" (the first refuted), "cannot be told" (more than of the log itself: not killed, not
-// accepted), or nothing.
+// Who kills it: "integrity", "C1" to "C6" (the first refuted), "cannot be told" (more than of the log itself:
+// not killed, not accepted), or nothing.
 [[nodiscard]] std::string killer_of(const Mutant& mutant, const Untold& untold);
 
 // The condition that the mutant breaks if it breaks one, by what was changed: "C1" to "C6".

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// casm-trace-mutants LOG [SURVIVORS [all]]: makes the mutants of a log, has the conditions checked on each, and prints who
-// killed how many. Fails if a mutant that must be refuted is not. What only a replay can tell is counted, and written as
-// a log each into the folder SURVIVORS (with the log's own kernel and ramdisk), for a test that replays them: one of each
-// class and operation, or all. Names: NUMBER.CONDITION.CLASS.OPERATION[.same-states].
+// casm-trace-mutants LOG [SURVIVORS [all]]: makes the mutants of a log, has the conditions checked on each,
+// and prints who killed how many. Fails if a mutant that must be refuted is not. What only a replay can tell
+// is counted, and written as a log each into the folder SURVIVORS (with the log's own kernel and ramdisk),
+// for a test that replays them: one of each class and operation, or all. Names:
+// NUMBER.CONDITION.CLASS.OPERATION[.same-states].
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
@@ -20,13 +21,15 @@ namespace {
 constexpr const char* kKillers[] = {"integrity", "C1", "C2", "C3", "C4", "C5", "C6"};
 constexpr const char* kReplay = "replay";
 
-void write_survivor(const Mutant& mutant, const std::string& log, const std::string& folder, unsigned number) {
+void write_survivor(const Mutant& mutant, const std::string& log, const std::string& folder,
+                    unsigned number) {
     std::string op = mutant.op;
-    std::replace_if(op.begin(), op.end(), [](char c) { return c == ' ' || c == ',' || c == '.'; }, '-');
+    std::replace_if(
+        op.begin(), op.end(), [](char c) { return c == ' ' || c == ',' || c == '.'; }, '-');
     char digits[16];
     std::snprintf(digits, sizeof(digits), "%03u", number);
-    const std::string name = std::string(digits) + "." + std::string(condition_of(mutant)) + "." + mutant.cls + "." + op +
-                             (mutant.same_states ? ".same-states" : "");
+    const std::string name = std::string(digits) + "." + std::string(condition_of(mutant)) + "." +
+                             mutant.cls + "." + op + (mutant.same_states ? ".same-states" : "");
     const std::filesystem::path out = std::filesystem::path(folder) / name;
     std::filesystem::create_directories(out);
     for (const auto& [file, content] : mutant.files) write_file((out / file).string(), content);
@@ -54,10 +57,10 @@ int run(const std::string& log, const std::string& survivors, bool all) {
         return untold.status().exit_code();
     }
     std::map<std::string, std::map<std::string, unsigned>> table;  // class, killer: how many
-    std::map<std::string, unsigned> for_replay;                    // condition: how many only a replay can tell
-    std::vector<const Mutant*> chosen;                             // to be written
-    // One of each class and operation, as each costs a replay: the last in the log. What goes into memory may be overwritten
-    // before anybody looks; behind the last there is the final digest.
+    std::map<std::string, unsigned> for_replay;  // condition: how many only a replay can tell
+    std::vector<const Mutant*> chosen;           // to be written
+    // One of each class and operation, as each costs a replay: the last in the log. What goes into memory may
+    // be overwritten before anybody looks; behind the last there is the final digest.
     std::map<std::string, const Mutant*> survivors_of_kind;
     std::map<std::string, unsigned> reasons;
     unsigned killed = 0, undecided = 0, wrong = 0, written = 0;
@@ -72,7 +75,8 @@ int run(const std::string& log, const std::string& survivors, bool all) {
         if (!killer.empty()) ++undecided;
         if (mutant.only_replay.empty() && killer.empty()) {
             ++wrong;
-            std::printf("NOT KILLED: %s: %s: %s\n", mutant.cls.c_str(), mutant.op.c_str(), mutant.what.c_str());
+            std::printf("NOT KILLED: %s: %s: %s\n", mutant.cls.c_str(), mutant.op.c_str(),
+                        mutant.what.c_str());
             continue;
         }
         ++table[mutant.cls][kReplay];
@@ -81,7 +85,8 @@ int run(const std::string& log, const std::string& survivors, bool all) {
         ++reasons[mutant.cls + " " + mutant.op + ": " + (killer.empty() ? mutant.only_replay : killer)];
         const std::string op = mutant.op.substr(0, mutant.op.find_first_of(" ,"));
         const bool behind = mutant.op.find("behind an apoint") != std::string::npos;
-        const Mutant*& last = survivors_of_kind[mutant.cls + " " + op + (behind ? " behind" : "") + (mutant.same_states ? " same" : "")];
+        const Mutant*& last = survivors_of_kind[mutant.cls + " " + op + (behind ? " behind" : "") +
+                                                (mutant.same_states ? " same" : "")];
         if (last == nullptr || last->record <= mutant.record) last = &mutant;
     }
     for (const auto& [kind, mutant] : survivors_of_kind)
@@ -102,9 +107,12 @@ int run(const std::string& log, const std::string& survivors, bool all) {
     std::printf("\n");
     std::printf("\nonly a replay can tell, and why:\n");
     for (const auto& [reason, count] : reasons) std::printf("%5u  %s\n", count, reason.c_str());
-    std::printf("\n%zu mutants: %u killed by verify alone, %zu need a replay (%u of them not accepted either), %u wrong; to repeat: "
-                "CASMOTION_SEED=%llu\n",
-                mutants->size(), killed, mutants->size() - killed - wrong, undecided, wrong, static_cast<unsigned long long>(seed));
+    std::printf(
+        "\n%zu mutants: %u killed by verify alone, %zu need a replay (%u of them not accepted either), %u "
+        "wrong; to repeat: "
+        "CASMOTION_SEED=%llu\n",
+        mutants->size(), killed, mutants->size() - killed - wrong, undecided, wrong,
+        static_cast<unsigned long long>(seed));
     if (!survivors.empty()) std::printf("%u survivors written\n", written);
     return wrong == 0 ? 0 : 1;
 }

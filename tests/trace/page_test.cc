@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The page of `casmotion verify --report`: everything from the log is escaped, nothing is fetched from anywhere.
-#include "report/verify_page.h"
-
+// The page of `casmotion verify --report`: everything from the log is escaped, nothing is fetched from
+// anywhere.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 
 #include "casmotion/trace/trace_check.h"
 #include "report/html_text.h"
+#include "report/verify_page.h"
 #include "support/log_files.h"
 #include "support/raw_log.h"
 #include "support/synthetic_log.h"
@@ -45,7 +45,8 @@ TEST(Page, WhatComesFromTheLogIsEscaped) {
 
 TEST(Page, StandsAlone) {
     const std::string page = page_of(test::synthetic_manifest({}), test::synthetic_log({.entries = 3000}));
-    for (const char* outside : {"http:", "https:", "src=", "href=", "url(", "@import", "<script", "<link", "<iframe"})
+    for (const char* outside :
+         {"http:", "https:", "src=", "href=", "url(", "@import", "<script", "<link", "<iframe"})
         EXPECT_EQ(page.find(outside), std::string::npos) << outside;
     EXPECT_NE(page.find("default-src 'none'"), std::string::npos);
     for (const char* tag : {"table", "svg", "p", "h2", "pre", "body", "html", "tr", "td", "th"})
@@ -62,7 +63,8 @@ TEST(Page, SaysVerdictConditionsAndTimePoints) {
         EXPECT_NE(page.find("<th>" + std::string(name_of(condition)) + "</th>"), std::string::npos);
     EXPECT_NE(page.find("Time points between entries"), std::string::npos);
     std::vector<Record> wrong = test::synthetic_log({});
-    wrong.erase(std::find_if(wrong.begin(), wrong.end(), [](const Record& r) { return r.cls == CASM_CLS_TSC; }));
+    wrong.erase(
+        std::find_if(wrong.begin(), wrong.end(), [](const Record& r) { return r.cls == CASM_CLS_TSC; }));
     const std::string refuted = page_of(test::synthetic_manifest({}), wrong);
     EXPECT_NE(refuted.find("class=\"verdict no\""), std::string::npos);
     EXPECT_NE(refuted.find("<pre>"), std::string::npos);

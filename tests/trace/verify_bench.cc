@@ -25,8 +25,8 @@ void must(const Status& status) {
     std::exit(status.exit_code());
 }
 
-// A log of about `records` records: one synthetic trip log after the other would not be in order, so the trips of one are
-// repeated, with ordinals, TSC and counters carried on.
+// A log of about `records` records: one synthetic trip log after the other would not be in order, so the
+// trips of one are repeated, with ordinals, TSC and counters carried on.
 void write_long_log(const std::string& path, std::uint64_t records) {
     SyntheticOptions options{.entries = 2000, .digest_interval = 0};
     Manifest manifest = synthetic_manifest(options);
@@ -37,8 +37,9 @@ void write_long_log(const std::string& path, std::uint64_t records) {
     for (Record& record : synthetic_log(options)) {
         if (record.cls == CASM_CLS_ENTRY) between = false;
         if (record.cls == CASM_CLS_APOINT) between = true;
-        const bool check = record.cls == CASM_CLS_APOINT || record.cls == CASM_CLS_BRANCHES || record.cls == CASM_CLS_INIT ||
-                           record.cls == CASM_CLS_DIGEST || record.cls == CASM_CLS_END;
+        const bool check = record.cls == CASM_CLS_APOINT || record.cls == CASM_CLS_BRANCHES ||
+                           record.cls == CASM_CLS_INIT || record.cls == CASM_CLS_DIGEST ||
+                           record.cls == CASM_CLS_END;
         if (check || (between && (record.cls == CASM_CLS_EVTCHN || record.cls == CASM_CLS_RING))) continue;
         if (record.cls == CASM_CLS_TSC) {
             if (tsc_first == 0) tsc_first = record.w[0];
@@ -67,7 +68,10 @@ void write_long_log(const std::string& path, std::uint64_t records) {
             append(record);
         }
     append({.cls = CASM_CLS_DIGEST, .kind = CASM_DIGEST_END, .w = {ordinal, 65538, 2}});
-    Record end{.cls = CASM_CLS_END, .kind = CASM_END_SHUTDOWN, .check = sizeof(applied), .w = {ordinal, last_check << 48, 0}};
+    Record end{.cls = CASM_CLS_END,
+               .kind = CASM_END_SHUTDOWN,
+               .check = sizeof(applied),
+               .w = {ordinal, last_check << 48, 0}};
     end.blob.resize(sizeof(applied));
     std::memcpy(end.blob.data(), applied.data(), sizeof(applied));
     must((*writer)->append(end));
@@ -86,10 +90,13 @@ void measure(const std::string& path, const std::string& name) {
             best[queries ? 1 : 0] = std::min(best[queries ? 1 : 0], now_s() - start);
         }
     const auto records = static_cast<double>(report.log.records);
-    std::printf("%-28s %10llu records  direct checks %7.1f ns/record %6.1f M/s   with queries %7.1f ns/record %8.3f s   %llu shapes  %s",
-                name.c_str(), static_cast<unsigned long long>(report.log.records), best[0] / records * 1e9, records / best[0] / 1e6,
-                best[1] / records * 1e9, best[1], static_cast<unsigned long long>(report.queries.shapes),
-                report.verdict().ok() ? "verified" : report.verdict().message().c_str());
+    std::printf(
+        "%-28s %10llu records  direct checks %7.1f ns/record %6.1f M/s   with queries %7.1f ns/record %8.3f "
+        "s   %llu shapes  %s",
+        name.c_str(), static_cast<unsigned long long>(report.log.records), best[0] / records * 1e9,
+        records / best[0] / 1e6, best[1] / records * 1e9, best[1],
+        static_cast<unsigned long long>(report.queries.shapes),
+        report.verdict().ok() ? "verified" : report.verdict().message().c_str());
     const auto& summary = (*reader)->summary();
     if (summary && summary->measurements.contains("duration_ns")) {
         const double recording = static_cast<double>(summary->measurements.at("duration_ns")) / 1e9;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The query over one window says yes, no and "cannot be told" where it should, and agrees with the order rules.
+// The query over one window says yes, no and "cannot be told" where it should, and agrees with the order
+// rules.
 #include "window_query.h"
 
 #include <gtest/gtest.h>
@@ -19,10 +20,17 @@ constexpr std::uint32_t kPlenty = 2'000'000;
 Record entry(casm_entry_kind kind, std::uint32_t detail) {
     return {.cls = CASM_CLS_ENTRY, .kind = static_cast<std::uint8_t>(kind), .aux = detail};
 }
-Record tsc() { return {.cls = CASM_CLS_TSC, .w = {1, 0, 0}}; }
-Record evtchn() { return {.cls = CASM_CLS_EVTCHN, .aux = 3}; }
+Record tsc() {
+    return {.cls = CASM_CLS_TSC, .w = {1, 0, 0}};
+}
+Record evtchn() {
+    return {.cls = CASM_CLS_EVTCHN, .aux = 3};
+}
 Record apoint(casm_apoint_kind kind) {
-    return {.cls = CASM_CLS_APOINT, .kind = static_cast<std::uint8_t>(kind), .w = {1, 2, 3}, .blob = std::vector<std::uint8_t>(24)};
+    return {.cls = CASM_CLS_APOINT,
+            .kind = static_cast<std::uint8_t>(kind),
+            .w = {1, 2, 3},
+            .blob = std::vector<std::uint8_t>(24)};
 }
 
 WindowAnswer ask(const std::vector<Record>& records, std::uint32_t rlimit = kPlenty) {
@@ -35,13 +43,17 @@ WindowAnswer ask(const std::vector<Record>& records, std::uint32_t rlimit = kPle
 TEST(WindowQuery, ATripWithAllItsOutputsHasOneEnd) {
     EXPECT_EQ(ask({tsc(), entry(CASM_ENTRY_PRIVOP, kPrivopFastRdtsc), evtchn()}).verdict, Verdict::kHolds);
     EXPECT_EQ(ask({entry(CASM_ENTRY_EXCEPTION, 14)}).verdict, Verdict::kHolds);
-    EXPECT_EQ(ask({{.cls = CASM_CLS_OUTMEM, .blob = {1}}, {.cls = CASM_CLS_RESULT, .kind = 17}, entry(CASM_ENTRY_HYPERCALL, 17)}).verdict,
+    EXPECT_EQ(ask({{.cls = CASM_CLS_OUTMEM, .blob = {1}},
+                   {.cls = CASM_CLS_RESULT, .kind = 17},
+                   entry(CASM_ENTRY_HYPERCALL, 17)})
+                  .verdict,
               Verdict::kHolds);
 }
 
 // A guest that steps itself: its trap is raised while the instruction is emulated.
 TEST(WindowQuery, ADebugTrapWithinAnEmulatedInstructionIsPartOfItsTrip) {
-    const std::vector<Record> records{tsc(), entry(CASM_ENTRY_EXCEPTION, 1), entry(CASM_ENTRY_PRIVOP, kPrivopFastRdtsc), evtchn(),
+    const std::vector<Record> records{tsc(), entry(CASM_ENTRY_EXCEPTION, 1),
+                                      entry(CASM_ENTRY_PRIVOP, kPrivopFastRdtsc), evtchn(),
                                       entry(CASM_ENTRY_EXCEPTION, 1)};
     WindowCollector collector(10);
     for (std::size_t i = 0; i < records.size(); ++i) collector.add(records[i], i, 0);
@@ -75,7 +87,8 @@ TEST(WindowQuery, AMissingInputIsNamed) {
 
 TEST(WindowQuery, OutputsThatNobodyAsksForAreImpossible) {
     for (const std::vector<Record>& records :
-         {std::vector{tsc(), tsc(), entry(CASM_ENTRY_PRIVOP, kPrivopFastRdtsc)}, std::vector{tsc(), entry(CASM_ENTRY_PRIVOP, 0xfa)},
+         {std::vector{tsc(), tsc(), entry(CASM_ENTRY_PRIVOP, kPrivopFastRdtsc)},
+          std::vector{tsc(), entry(CASM_ENTRY_PRIVOP, 0xfa)},
           std::vector{Record{.cls = CASM_CLS_RESULT, .kind = 1}, entry(CASM_ENTRY_HYPERCALL, 1)}}) {
         const WindowAnswer answer = ask(records);
         EXPECT_EQ(answer.verdict, Verdict::kRefuted) << answer.reason;
@@ -86,12 +99,15 @@ TEST(WindowQuery, OutputsThatNobodyAsksForAreImpossible) {
 TEST(WindowQuery, ABranchCountNamesOnePlaceAndAStateMayNot) {
     const Record before = entry(CASM_ENTRY_TOGGLE, 0);
     EXPECT_EQ(ask({before, apoint(CASM_APOINT_CANONICAL), evtchn()}).verdict, Verdict::kHolds);
-    EXPECT_EQ(ask({before, evtchn(), apoint(CASM_APOINT_CANONICAL), evtchn(), apoint(CASM_APOINT_CANONICAL)}).verdict, Verdict::kHolds);
+    EXPECT_EQ(ask({before, evtchn(), apoint(CASM_APOINT_CANONICAL), evtchn(), apoint(CASM_APOINT_CANONICAL)})
+                  .verdict,
+              Verdict::kHolds);
     const WindowAnswer answer = ask({before, apoint(CASM_APOINT_BY_STATE), evtchn()});
     EXPECT_EQ(answer.verdict, Verdict::kCannotTell);
     EXPECT_EQ(answer.condition, Condition::kC4);
     // A missing input is the graver fault, wherever it is.
-    EXPECT_EQ(ask({entry(CASM_ENTRY_FORCED_CPUID, 0), apoint(CASM_APOINT_CANONICAL)}).verdict, Verdict::kRefuted);
+    EXPECT_EQ(ask({entry(CASM_ENTRY_FORCED_CPUID, 0), apoint(CASM_APOINT_CANONICAL)}).verdict,
+              Verdict::kRefuted);
 }
 
 TEST(WindowQuery, ASolverThatGivesUpIsNoYes) {
@@ -103,15 +119,18 @@ TEST(WindowQuery, ASolverThatGivesUpIsNoYes) {
 TEST(WindowQuery, TheSameQuestionsTakeTheSameSteps) {
     const auto steps = [] {
         WindowQuery query(kPlenty);
-        static_cast<void>(query.ask({symbol_of(tsc()), symbol_of(entry(CASM_ENTRY_PRIVOP, kPrivopFastRdtsc))}));
-        static_cast<void>(query.ask({symbol_of(entry(CASM_ENTRY_PTWR, 0)), symbol_of(apoint(CASM_APOINT_CANONICAL))}));
+        static_cast<void>(
+            query.ask({symbol_of(tsc()), symbol_of(entry(CASM_ENTRY_PRIVOP, kPrivopFastRdtsc))}));
+        static_cast<void>(
+            query.ask({symbol_of(entry(CASM_ENTRY_PTWR, 0)), symbol_of(apoint(CASM_APOINT_CANONICAL))}));
         return query.steps();
     };
     EXPECT_GT(steps(), 0u);
     EXPECT_EQ(steps(), steps());
 }
 
-// Two answers to one question: is this a possible set of outputs of that entry? One by rules, one by the solver.
+// Two answers to one question: is this a possible set of outputs of that entry? One by rules, one by the
+// solver.
 TEST(WindowQuery, AgreesWithTheOrderRules) {
     const std::uint64_t seed = test::test_seed();
     SCOPED_TRACE(test::repeat_with(seed));
@@ -139,7 +158,8 @@ TEST(WindowQuery, AgreesWithTheOrderRules) {
         }
         // What calls the results are of is for the order rules alone: the query counts.
         for (Record& record : trip)
-            if (record.cls == CASM_CLS_RESULT && trip.back().aux != 1) record.kind = static_cast<std::uint8_t>(trip.back().aux);
+            if (record.cls == CASM_CLS_RESULT && trip.back().aux != 1)
+                record.kind = static_cast<std::uint8_t>(trip.back().aux);
         OrderCheck rules({.digest_interval = 0, .check_bits = 8});
         EXPECT_FALSE(rules.next({.cls = CASM_CLS_INIT}));
         EXPECT_FALSE(rules.next({.cls = CASM_CLS_DIGEST}));

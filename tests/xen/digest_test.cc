@@ -177,7 +177,8 @@ TEST_F(DomainDigestTest, XensEntriesDoNotOutliveTheTable) {
     auto* words = reinterpret_cast<std::uint64_t*>(world.frame(4));
     std::fill_n(words, 512, 7);
     casm_l4_demoted(words);
-    for (unsigned slot = 0; slot < 512; ++slot) EXPECT_EQ(words[slot], slot >= 256 && slot < 272 ? 0u : 7u) << slot;
+    for (unsigned slot = 0; slot < 512; ++slot)
+        EXPECT_EQ(words[slot], slot >= 256 && slot < 272 ? 0u : 7u) << slot;
 }
 
 TEST_F(DomainDigestTest, FrameHashesNameTheFrame) {

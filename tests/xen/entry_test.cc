@@ -394,15 +394,17 @@ TEST_F(ReplayExits, RingRecordsOutOfRangeDiverge) {
 TEST_F(ReplayExits, AHeaderIsReadOnce) {
     world.destroy();
     for (unsigned moment = 0; moment < 8; ++moment) {
-        for (const casm_rec& evil : {casm_rec{CASM_CLS_RING, 0, 0xffff, 8}, casm_rec{CASM_CLS_RING, 0, 8, 1u << 28},
-                                     casm_rec{CASM_CLS_RING, 200, 8, 8}}) {
+        for (const casm_rec& evil :
+             {casm_rec{CASM_CLS_RING, 0, 0xffff, 8}, casm_rec{CASM_CLS_RING, 0, 8, 1u << 28},
+              casm_rec{CASM_CLS_RING, 200, 8, 8}}) {
             World fresh;
             casm_domain& c = fresh.casm();
             ASSERT_EQ(fresh.attach(CASM_RING_MIN_BYTES, CASM_RING_MIN_BYTES), 0);
             ASSERT_EQ(casm_bridges_init(&c), 0);
             c.mode = CASM_MODE_REPLAY;
             fresh.guest();
-            RingEnd(c.feed).produce(record_bytes({CASM_CLS_RING, 0, 0, 8}, {}, std::vector<std::uint8_t>(8, 1)));
+            RingEnd(c.feed).produce(
+                record_bytes({CASM_CLS_RING, 0, 0, 8}, {}, std::vector<std::uint8_t>(8, 1)));
             struct {
                 casm_stream* feed;
                 unsigned left;

@@ -43,7 +43,8 @@ void round_trip(std::uint64_t seed, GuestOptions options, Totals& totals) {
     EXPECT_EQ(replay.status.records, record.status.records);
     EXPECT_EQ(replay.status.apoints.canonical, record.status.apoints.canonical);
     EXPECT_EQ(replay.status.apoints.by_state, record.status.apoints.by_state);
-    EXPECT_LE(replay.status.apoints.late_max_branches, options.skid + 1);  // the interrupt itself may be counted
+    EXPECT_LE(replay.status.apoints.late_max_branches,
+              options.skid + 1);  // the interrupt itself may be counted
     totals.overflows += replay.status.apoints.overflows;
     totals.late_max = std::max(totals.late_max, replay.status.apoints.late_max_branches);
     totals.canonical += record.status.apoints.canonical;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Which outputs a synchronous entry has, as far as its kind and detail tell: the table behind "completeness" of
-// single entries. It follows the treatments in xen-patches/files/xen/arch/x86/casm/hypercall.c and the opcodes
-// that Xen's emulator of privileged instructions lets through.
+// Which outputs a synchronous entry has, as far as its kind and detail tell: the table behind "completeness"
+// of single entries. It follows the treatments in xen-patches/files/xen/arch/x86/casm/hypercall.c and the
+// opcodes that Xen's emulator of privileged instructions lets through.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 
 namespace casmotion {
 
-inline constexpr std::uint32_t kHypercallMulticall = 13;  // __HYPERVISOR_multicall
+inline constexpr std::uint32_t kHypercallMulticall = 13;   // __HYPERVISOR_multicall
 inline constexpr std::uint32_t kPrivopFastRdtsc = 0x0f31;  // detail of an ENTRY from the RDTSC fast path
 
 // How many records of a class an entry may have.
@@ -24,14 +24,15 @@ struct OutputRange {
 
 struct EntryOutputs {
     OutputRange tsc, msr, cpuid;
-    OutputRange results;    // `most` is 255 for a multicall: as many as there are calls in it
+    OutputRange results;  // `most` is 255 for a multicall: as many as there are calls in it
     bool outmem = false;  // results may have memory outputs before them
 
     bool operator==(const EntryOutputs&) const = default;
 };
 
-// RESULT records of one hypercall, outside or inside a multicall. 0: executed or refused in both modes, its result
-// is a function of the guest's state. 1: always answered from the log. 0 or 1: its sub-operation decides.
+// RESULT records of one hypercall, outside or inside a multicall. 0: executed or refused in both modes, its
+// result is a function of the guest's state. 1: always answered from the log. 0 or 1: its sub-operation
+// decides.
 [[nodiscard]] constexpr OutputRange results_of_hypercall(std::uint32_t number) {
     switch (number) {
         case 15:  // set_timer_op
@@ -48,8 +49,8 @@ struct EntryOutputs {
     }
 }
 
-// The outputs that belong to an ENTRY of `kind` (enum casm_entry_kind) with `detail`. An exception or a mode switch
-// between the results of a multicall has none of its own.
+// The outputs that belong to an ENTRY of `kind` (enum casm_entry_kind) with `detail`. An exception or a mode
+// switch between the results of a multicall has none of its own.
 [[nodiscard]] constexpr EntryOutputs outputs_of_entry(std::uint8_t kind, std::uint32_t detail) {
     EntryOutputs out;
     switch (kind) {

@@ -22,8 +22,9 @@ enum class Verdict : std::uint8_t { kHolds, kRefuted, kCannotTell };
 
 // The answer of one check. A refuted check names the first record that shows it.
 struct CheckResult {
-    std::string check;      // "integrity", "fields", "order", "completeness"
-    std::string condition;  // that it supports, or, if refuted, that the fault contradicts: "C3"; may be empty
+    std::string check;  // "integrity", "fields", "order", "completeness"
+    std::string
+        condition;  // that it supports, or, if refuted, that the fault contradicts: "C3"; may be empty
     Verdict verdict = Verdict::kHolds;
     std::optional<std::uint64_t> record;   // index of the record at fault
     std::optional<std::uint64_t> ordinal;  // ENTRY records before it

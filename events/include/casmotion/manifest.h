@@ -69,8 +69,8 @@ struct RecordingOptions {
     std::uint64_t digest_interval = 0;   // entries between memory digests; 0: only at start and end
     std::uint32_t check_bits = 16;       // top bits of the registers hash in an ENTRY's check; 0 to 16
     std::uint32_t disabled_classes = 0;  // bit n: class n was not logged (debug switch)
-    std::uint32_t counter = 0;           // enum casm_counter: what counted the branches; 0: nothing, S-points only
-    std::uint64_t max_delay_ns = 0;      // an effect that waited this long for an entry got an A-point
+    std::uint32_t counter = 0;  // enum casm_counter: what counted the branches; 0: nothing, S-points only
+    std::uint64_t max_delay_ns = 0;  // an effect that waited this long for an entry got an A-point
 
     bool operator==(const RecordingOptions&) const = default;
 };

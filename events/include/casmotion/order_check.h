@@ -64,11 +64,13 @@ class OrderCheck {
     std::uint8_t last_result_ = 0;  // hypercall number
     bool open_call_ = false;        // OUTMEM without its RESULT yet
 
-    // Conditional branches: at the last BRANCHES; at the last APOINT, since its entry; of whole entries since the last BRANCHES.
+    // Conditional branches: at the last BRANCHES; at the last APOINT, since its entry; of whole entries since
+    // the last BRANCHES.
     std::uint64_t branches_ = 0, apoint_branches_ = 0, apoint_branches_sum_ = 0;
     bool branches_seen_ = false;  // since the last ENTRY
 
-    // Where the effects since the last ENTRY or APOINT went: (class, page or 0, port or offset). One exit of Xen applies them all.
+    // Where the effects since the last ENTRY or APOINT went: (class, page or 0, port or offset). One exit of
+    // Xen applies them all.
     std::vector<std::tuple<std::uint8_t, std::uint8_t, std::uint32_t>> effects_;
 };
 

@@ -16,9 +16,9 @@ namespace casmotion {
 
 // What the blob of an APOINT says: guest addresses and register values at the point.
 struct ApointState {
-    // Canonical: address of the conditional branch that retired last. Named by state: where to look for the point, no
-    // part of its name: CASM_APOINT_TRANSFERS and, about, branches of any kind since the entry or point before it; 0: not
-    // known.
+    // Canonical: address of the conditional branch that retired last. Named by state: where to look for the
+    // point, no part of its name: CASM_APOINT_TRANSFERS and, about, branches of any kind since the entry or
+    // point before it; 0: not known.
     std::uint64_t from = 0;
     std::uint64_t rcx = 0;
     std::uint64_t rsp = 0;

@@ -115,8 +115,8 @@ inline constexpr auto kFields = std::to_array<FieldInfo>({
     return nullptr;
 }
 
-// Width in bits of a field at `place`, in ring records: 8 (KIND) to 64 (W0 to W2). 0 for BLOB, whose length is in the
-// record.
+// Width in bits of a field at `place`, in ring records: 8 (KIND) to 64 (W0 to W2). 0 for BLOB, whose length
+// is in the record.
 [[nodiscard]] constexpr unsigned place_bits(Place place) {
     switch (place) {
         case Place::kKind:

@@ -43,9 +43,9 @@ struct ModelCheckOptions {
 // Names of all checks, in the order in which they run.
 [[nodiscard]] std::vector<std::string> model_check_names();
 
-// Runs them one after the other: seconds, and a minute or so for the group "protocol". `done`: called after each one, in the calling thread;
-// may be empty. Result: all checks run. Errors (kUsage): no name starts with options.only. May run in any
-// thread.
+// Runs them one after the other: seconds, and a minute or so for the group "protocol". `done`: called after
+// each one, in the calling thread; may be empty. Result: all checks run. Errors (kUsage): no name starts with
+// options.only. May run in any thread.
 [[nodiscard]] Result<std::vector<ModelCheck>> run_model_checks(
     const ModelCheckOptions& options, const std::function<void(const ModelCheck&)>& done = {});
 

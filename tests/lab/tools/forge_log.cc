@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// casm-forge-log: logs for tests that no recording makes. Every checksum is right, so that what is wrong is the meaning.
+// casm-forge-log: logs for tests that no recording makes. Every checksum is right, so that what is wrong is
+// the meaning.
 //   casm-forge-log memory MIB LOG OUT    a log of the same guest with another memory size
 //   casm-forge-log version N LOG OUT     a log of another format version
-//   casm-forge-log apoint FIELD+N LOG OUT  the log with the middle one of its canonical apoints changed: FIELD is branches, rip,
-//                                        hash, from, rcx or rsp; N may be negative. Prints the number of the record
-//   casm-forge-log cuts LOG              where to cut 'events': at each end of a chunk, and in the middle of each
+//   casm-forge-log apoint FIELD+N LOG OUT  the log with the middle one of its canonical apoints changed:
+//   FIELD is branches, rip,
+//                                        hash, from, rcx or rsp; N may be negative. Prints the number of the
+//                                        record
+//   casm-forge-log cuts LOG              where to cut 'events': at each end of a chunk, and in the middle of
+//   each
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -39,7 +43,8 @@ Status forge_memory(std::uint64_t mib, LogReader& reader, const std::string& out
         if (!more) break;
         records.push_back(record);
     }
-    for (const auto& [name, content] : raw_log(manifest_file(manifest), records)) write_file(out + "/" + name, content);
+    for (const auto& [name, content] : raw_log(manifest_file(manifest), records))
+        write_file(out + "/" + name, content);
     return {};
 }
 
@@ -47,7 +52,8 @@ Status forge_apoint(const std::string& change, LogReader& reader, const std::str
     static const std::vector<std::string> kFields = {"branches", "rip", "hash", "from", "rcx", "rsp"};
     const std::size_t split = change.find_first_of("+-");
     const auto field = std::find(kFields.begin(), kFields.end(), change.substr(0, split));
-    if (split == std::string::npos || field == kFields.end()) return Status{Category::kUsage, "which field, and by how much? " + change};
+    if (split == std::string::npos || field == kFields.end())
+        return Status{Category::kUsage, "which field, and by how much? " + change};
     const auto delta = static_cast<std::uint64_t>(std::strtoll(change.c_str() + split, nullptr, 10));
     std::vector<Record> records;
     std::vector<std::size_t> points;
@@ -115,8 +121,10 @@ Status run(std::span<char*> arguments) {
 
 int main(int argc, char** argv) {
     const std::string what = argc > 1 ? argv[1] : "";
-    if (!((what == "cuts" && argc == 3) || ((what == "memory" || what == "version" || what == "apoint") && argc == 5))) {
-        std::cerr << "usage: casm-forge-log memory MIB LOG OUT | apoint FIELD+N LOG OUT | version N LOG OUT | cuts LOG\n";
+    if (!((what == "cuts" && argc == 3) ||
+          ((what == "memory" || what == "version" || what == "apoint") && argc == 5))) {
+        std::cerr << "usage: casm-forge-log memory MIB LOG OUT | apoint FIELD+N LOG OUT | version N LOG OUT "
+                     "| cuts LOG\n";
         return 2;
     }
     const casmotion::Status status = casmotion::test::run({argv, static_cast<std::size_t>(argc)});

@@ -65,7 +65,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             case CASM_TM_OVERFLOW:
                 require(act.value >= 1 && act.value <= match.limits.overflow_max);
                 if ((act.flags & CASM_TM_FLAG_TRANSFERS) != 0)
-                    require(obs.transfers + act.value <= target.transfers - 2 * std::uint64_t{match.limits.margin_branches});
+                    require(obs.transfers + act.value <=
+                            target.transfers - 2 * std::uint64_t{match.limits.margin_branches});
                 else
                     require(obs.branches + act.value <= target.branches - match.limits.margin_branches);
                 break;

@@ -70,18 +70,19 @@ std::uint64_t looked_for(const Plan& plan) {
 
 // The slack of casm_match.h before a point by state.
 std::uint64_t slack(const casm_match& match) {
-    return 2 * std::uint64_t{match.limits.margin_branches} + (match.target.transfers >> match.limits.slack_shift);
+    return 2 * std::uint64_t{match.limits.margin_branches} +
+           (match.target.transfers >> match.limits.slack_shift);
 }
 
-// A point by state is found at the recorded place, or at one before it that looks the same: without a count of
-// branches of any kind at the first such place, with it not before the slack.
+// A point by state is found at the recorded place, or at one before it that looks the same: without a count
+// of branches of any kind at the first such place, with it not before the slack.
 std::string judge_place(Trace& trace, std::uint64_t recorded, std::uint64_t now, const Replayed& r) {
     const casm_match& m = r.match;
-    if (!m.target.transfers)
-        return now > first_equal(trace, recorded) ? "not the first equal state" : "";
+    if (!m.target.transfers) return now > first_equal(trace, recorded) ? "not the first equal state" : "";
     if (now > recorded) return "behind the point";
     // Its own exits may have been counted.
-    const std::uint64_t transfers = trace.at(now).observe(CASM_TM_INTERRUPT).transfers + m.hits + m.interrupts + 1;
+    const std::uint64_t transfers =
+        trace.at(now).observe(CASM_TM_INTERRUPT).transfers + m.hits + m.interrupts + 1;
     return transfers + slack(m) + m.limits.rearm_min < m.target.transfers ? "before the slack" : "";
 }
 

@@ -142,7 +142,8 @@ class Machine {
     bool rf_ = false;
     bool tf_ = false;
     bool inhibit_ = false;
-    // Branches of any kind since the last entry or mark, and every exit but entries, as a processor counts exceptions.
+    // Branches of any kind since the last entry or mark, and every exit but entries, as a processor counts
+    // exceptions.
     std::uint64_t transfers_ = 0;
     bool transfers_known_ = true;
     std::vector<std::uint64_t> interrupts_;

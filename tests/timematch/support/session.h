@@ -35,8 +35,9 @@ struct Replayed {
 Replayed replay_point(Machine& machine, const casm_tm_point& point, const casm_match_limits& limits,
                       bool obeys_rf = true);
 
-// What a replay of this point may have cost, whatever the program is: the bounds of casm_match.h. `looked_for`:
-// instructions that the recording may have run while it looked for the point. Empty, or what is over.
+// What a replay of this point may have cost, whatever the program is: the bounds of casm_match.h.
+// `looked_for`: instructions that the recording may have run while it looked for the point. Empty, or what is
+// over.
 [[nodiscard]] std::string over_the_bound(const Replayed& replayed, bool obeys_rf, std::uint64_t looked_for);
 
 [[nodiscard]] std::string text(const casm_tm_point& point);

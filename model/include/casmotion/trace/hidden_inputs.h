@@ -21,8 +21,8 @@ struct CpuidRow {
 // The rows of `policy` (CpuIdentity::policy); nullopt if it is not of that form.
 [[nodiscard]] std::optional<std::vector<CpuidRow>> parse_cpu_policy(std::string_view policy);
 
-// Instructions whose result is not a function of the guest's state and that do not trap, as far as the guest's CPU
-// policy shows them. Empty: none.
+// Instructions whose result is not a function of the guest's state and that do not trap, as far as the
+// guest's CPU policy shows them. Empty: none.
 [[nodiscard]] std::vector<std::string> visible_hidden_inputs(const std::vector<CpuidRow>& rows);
 
 // A policy in Xen's form, for tests: the inverse of parse_cpu_policy().

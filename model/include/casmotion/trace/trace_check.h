@@ -11,8 +11,8 @@
 
 namespace casmotion {
 
-// What the solver answered about windows, for checks of several logs that are alike: an answer holds in every log. To be
-// used by one thread at a time. A report then counts queries and steps of the others too.
+// What the solver answered about windows, for checks of several logs that are alike: an answer holds in every
+// log. To be used by one thread at a time. A report then counts queries and steps of the others too.
 class WindowAnswers;
 // `rlimit_per_query`: as in TraceOptions, where that of the checks is then not used.
 [[nodiscard]] std::shared_ptr<WindowAnswers> make_window_answers(std::uint32_t rlimit_per_query = 2'000'000);
@@ -25,8 +25,9 @@ struct TraceOptions {
     std::shared_ptr<WindowAnswers> answers = {};  // none: every window is asked about anew
 };
 
-// Reads the whole log once (a refuted one up to three times, for the explanation). Always returns a report: damage is a
-// refuted integrity check. Moves the reader. Time: linear in the records, plus one query per different window.
+// Reads the whole log once (a refuted one up to three times, for the explanation). Always returns a report:
+// damage is a refuted integrity check. Moves the reader. Time: linear in the records, plus one query per
+// different window.
 [[nodiscard]] TraceReport check_trace(LogReader& reader, const TraceOptions& options = {});
 
 }  // namespace casmotion

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// What `casmotion verify` can say about a log: the sufficient conditions C1 to C6, one by one, and the verdict.
+// What `casmotion verify` can say about a log: the sufficient conditions C1 to C6, one by one, and the
+// verdict.
 #pragma once
 
 #include <array>
@@ -19,13 +20,13 @@ namespace casmotion {
 struct ConditionResult {
     Condition condition = Condition::kC1;
     Verdict verdict = Verdict::kHolds;
-    std::string reason;                    // one line: what was checked, what is wrong, or why it cannot be told
+    std::string reason;  // one line: what was checked, what is wrong, or why it cannot be told
     std::optional<std::uint64_t> record;   // refuted: index of the record at fault, if one is
     std::optional<std::uint64_t> ordinal;  // ENTRY records before it
     std::string cls;                       // class at fault, if there is one
     std::string expected, actual;          // if that makes sense
-    // Refuted: the fewest records that together show the contradiction, as `casmotion events` prints them; the last
-    // is the one at fault. At most 64.
+    // Refuted: the fewest records that together show the contradiction, as `casmotion events` prints them;
+    // the last is the one at fault. At most 64.
     std::vector<std::string> explanation;
 };
 
@@ -41,10 +42,11 @@ struct QueryStatistics {
 struct Timeline {
     struct Bucket {
         std::array<std::uint64_t, CASM_CLASSES_MAX> records{};
-        std::optional<std::uint64_t> first_tsc;  // first guest TSC read in it, in units of 2^CASM_TSC_QUANTUM_BITS
+        std::optional<std::uint64_t>
+            first_tsc;  // first guest TSC read in it, in units of 2^CASM_TSC_QUANTUM_BITS
     };
-    std::uint64_t entries_per_bucket = 1;  // the last bucket may have fewer
-    std::vector<Bucket> buckets;           // 1 to 240
+    std::uint64_t entries_per_bucket = 1;                      // the last bucket may have fewer
+    std::vector<Bucket> buckets;                               // 1 to 240
     std::array<std::uint64_t, CASM_CLASSES_MAX> ring_bytes{};  // by class, uncompressed
 };
 
@@ -62,8 +64,9 @@ struct TraceReport {
     std::uint64_t apoints = 0, apoints_by_state = 0;
     std::vector<APointRow> first_apoints;  // at most 1000
 
-    // ok if integrity and all conditions hold. A log that is damaged or was cut: kLogInvalid. Otherwise kRefuted
-    // if a condition is refuted, kInconclusive if one cannot be told. The message names the first at fault.
+    // ok if integrity and all conditions hold. A log that is damaged or was cut: kLogInvalid. Otherwise
+    // kRefuted if a condition is refuted, kInconclusive if one cannot be told. The message names the first at
+    // fault.
     [[nodiscard]] Status verdict() const;
 };
 
