@@ -81,18 +81,20 @@ int replay(ReplayBounds bounds, ReplayBug bug) {
 }
 
 int points(PointRecordBounds bounds, PointRecordBug bug) {
-    const std::string text = "ring of " + std::to_string(PointRecordModel::kSlots) + " records, " + std::to_string(bounds.trips) +
-                             " entries, up to " + std::to_string(PointRecordModel::kLength) +
-                             " instructions behind each and then a loop, three signals on 2 ports" +
-                             (bounds.may_stop ? ", a stop" : "") + (bounds.daemon_may_die ? ", the daemon may be killed" : "");
+    const std::string text =
+        "ring of " + std::to_string(PointRecordModel::kSlots) + " records, " + std::to_string(bounds.trips) +
+        " entries, up to " + std::to_string(PointRecordModel::kLength) +
+        " instructions behind each and then a loop, three signals on 2 ports" +
+        (bounds.may_stop ? ", a stop" : "") + (bounds.daemon_may_die ? ", the daemon may be killed" : "");
     return search(PointRecordModel(bounds, bug), text, bug != PointRecordBug::kNone);
 }
 
 int points_replay(PointReplayBounds bounds, PointReplayBug bug) {
-    const std::string text = "ring of " + std::to_string(PointReplayModel::kSlots) + " records, every program of " +
-                             std::to_string(PointReplayModel::kLength[1]) + " and " + std::to_string(PointReplayModel::kLength[2]) +
-                             " instructions, every log of up to " + std::to_string(bounds.records) + " records" +
-                             (bounds.false_logs ? ", with a point that is never passed" : "") +
+    const std::string text = "ring of " + std::to_string(PointReplayModel::kSlots) +
+                             " records, every program of " + std::to_string(PointReplayModel::kLength[1]) +
+                             " and " + std::to_string(PointReplayModel::kLength[2]) +
+                             " instructions, every log of up to " + std::to_string(bounds.records) +
+                             " records" + (bounds.false_logs ? ", with a point that is never passed" : "") +
                              (bounds.too_late ? ", overflow interrupts later than the margin" : "") +
                              (bounds.daemon_may_die ? ", the daemon may be killed" : "");
     return search(PointReplayModel(bounds, bug), text, bug != PointReplayBug::kNone);
@@ -142,8 +144,12 @@ int seeded(std::string_view name) {
     for (const PointReplayBugName& bug : point_replay_bugs()) {
         if (bug.name != name) continue;
         std::printf("seeded: %s\n", std::string(bug.what).c_str());
-        const bool late = bug.bug == PointReplayBug::kOvershotDelivers || bug.bug == PointReplayBug::kSkipsLatePoint;
-        return points_replay({.too_late = late, .false_logs = bug.bug == PointReplayBug::kEntryKeepsTrap, .daemon_may_die = false}, bug.bug);
+        const bool late =
+            bug.bug == PointReplayBug::kOvershotDelivers || bug.bug == PointReplayBug::kSkipsLatePoint;
+        return points_replay({.too_late = late,
+                              .false_logs = bug.bug == PointReplayBug::kEntryKeepsTrap,
+                              .daemon_may_die = false},
+                             bug.bug);
     }
     for (const RingBugName& bug : ring_bugs()) {
         if (bug.name != name) continue;
@@ -163,7 +169,8 @@ int check_sources(const std::string& root) {
     const PointReplayModel points_replaying({});
     std::map<std::string, std::string> files;
     int missing = 0, named = 0;
-    for (const auto transitions : {recording.transitions(), replaying.transitions(), points.transitions(), points_replaying.transitions()}) {
+    for (const auto transitions : {recording.transitions(), replaying.transitions(), points.transitions(),
+                                   points_replaying.transitions()}) {
         for (const Transition& step : transitions) {
             if (*step.file == '\0') continue;
             auto [at, fresh] = files.try_emplace(step.file);
@@ -193,12 +200,15 @@ int usage() {
         "  record-killed    the same with a daemon that may be killed at any moment\n"
         "  replay           replaying: the same, for every log; starvation, the end of the log, a killed "
         "daemon\n"
-        "  points           recording points between entries: none outlives its entry, effects only behind its record\n"
+        "  points           recording points between entries: none outlives its entry, effects only behind "
+        "its record\n"
         "  points-stop      the same with dom0's stop, fewer entries\n"
         "  points-killed    the same with a daemon that may be killed at any moment, fewer entries\n"
         "  points-replay    finding them again, for every program and log within bounds\n"
-        "  points-false     the same with a point in the log that the guest never passes: a divergence, always\n"
-        "  points-late      the same with overflow interrupts that come too late: a divergence or the right place\n"
+        "  points-false     the same with a point in the log that the guest never passes: a divergence, "
+        "always\n"
+        "  points-late      the same with overflow interrupts that come too late: a divergence or the right "
+        "place\n"
         "  ring             the ring's counters and its wake-ups, for every size (Z3)\n"
         "  ring-hostile     what a consumer counter that dom0 forges cannot do (Z3)\n"
         "  --bug NAME       a seeded bug: succeeds if it is found, prints the shortest trace\n"
@@ -222,7 +232,9 @@ int run(const std::vector<std::string_view>& arguments) {
     if (what == "points-stop") return points({2, false, true}, PointRecordBug::kNone);
     if (what == "points-killed") return points({2, true, false}, PointRecordBug::kNone);
     if (what == "points-replay") return points_replay({}, PointReplayBug::kNone);
-    if (what == "points-false") return points_replay({.false_logs = true, .daemon_may_die = false, .records = 8}, PointReplayBug::kNone);
+    if (what == "points-false")
+        return points_replay({.false_logs = true, .daemon_may_die = false, .records = 8},
+                             PointReplayBug::kNone);
     if (what == "points-late") return points_replay({.too_late = true}, PointReplayBug::kNone);
     if (what == "ring") return ring(RingBug::kNone, false);
     if (what == "ring-hostile") return ring(RingBug::kNone, true);
@@ -244,7 +256,8 @@ int run(const std::vector<std::string_view>& arguments) {
         const ReplayModel replaying({});
         const PointRecordModel points({});
         const PointReplayModel points_replaying({});
-        for (const auto transitions : {recording.transitions(), replaying.transitions(), points.transitions(), points_replaying.transitions()}) {
+        for (const auto transitions : {recording.transitions(), replaying.transitions(), points.transitions(),
+                                       points_replaying.transitions()}) {
             for (const Transition& step : transitions)
                 std::printf("%-7s %-62s %s %s\n", step.agent, step.what, step.file, step.function);
         }

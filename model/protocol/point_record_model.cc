@@ -205,23 +205,19 @@ void PointRecordModel::enter(State& s) const {
 }
 
 void PointRecordModel::guest_steps(const State& state, Out& out) const {
-    const auto step = [&](unsigned transition, auto change) {
-        State s = state;
-        change(s);
-        out.push_back({transition, s});
-    };
     switch (static_cast<Vcpu>(state.vcpu)) {
         case kRun: {
-            step(kStepInterrupt, [](State& s) { s.vcpu = kExit; });
-            step(kStepPlain, [&](State& s) { run(s, false); });
-            if (state.trips > 0 && state.insn < kLength) step(kStepBranch, [&](State& s) { run(s, true); });
+            out.step(kStepInterrupt, [](State& s) { s.vcpu = kExit; });
+            out.step(kStepPlain, [&](State& s) { run(s, false); });
+            if (state.trips > 0 && state.insn < kLength)
+                out.step(kStepBranch, [&](State& s) { run(s, true); });
             // In its last stretch it waits for all signals without entering.
             if (state.trips + 1u == bounds_.trips) {
                 bool waits = state.pending != 0 || state.taken != 0;
                 for (unsigned i = 0; i < kSenders; ++i)
                     waits = waits || state.sender[i] < kSignalsOf[i] * kStepsOfSignal;
                 if (waits) return;
-                step(kStepShutdown, [&](State& s) {
+                out.step(kStepShutdown, [&](State& s) {
                     enter(s);
                     if (s.armed) s.broken = 8;
                     end(s);
@@ -229,24 +225,24 @@ void PointRecordModel::guest_steps(const State& state, Out& out) const {
                 });
                 return;
             }
-            step(kStepEntry, [&](State& s) {
+            out.step(kStepEntry, [&](State& s) {
                 enter(s);
                 s.vcpu = kExit;
             });
-            step(kStepEntryBlock, [&](State& s) {
+            out.step(kStepEntryBlock, [&](State& s) {
                 enter(s);
                 s.vcpu = kBlock;
             });
             return;
         }
         case kBlock:
-            step(kStepBlock, [](State& s) {
+            out.step(kStepBlock, [](State& s) {
                 s.blocked = 1;
                 s.vcpu = kBlockTest;
             });
             return;
         case kBlockTest:
-            step(kStepBlockTest, [](State& s) {
+            out.step(kStepBlockTest, [](State& s) {
                 if (s.pending || s.stop) s.blocked = 0;
                 s.vcpu = kExit;
             });
@@ -280,11 +276,6 @@ void PointRecordModel::deliver(State& s, bool canonical) const {
 
 // record_exit() with a search under way and room for what it may write.
 void PointRecordModel::look_for_point(const State& state, Out& out) const {
-    const auto step = [&](unsigned transition, auto change) {
-        State s = state;
-        change(s);
-        out.push_back({transition, s});
-    };
     const bool named = state.why == kStepped && (state.at_branch || bug_ == PointRecordBug::kDeliverBetween);
     const auto arm = [](State& s, Armed armed) {
         s.armed = armed;
@@ -295,35 +286,30 @@ void PointRecordModel::look_for_point(const State& state, Out& out) const {
         s.vcpu = kRun;
     };
     if (named) {
-        step(kStepCanonical, [&](State& s) { deliver(s, true); });
+        out.step(kStepCanonical, [&](State& s) { deliver(s, true); });
     } else if (state.steps >= kMaxSteps || bug_ == PointRecordBug::kDeliverAtOnce) {
         // Interrupts may have come before each of the steps.
         if (state.seen || state.why != kInterrupt || bug_ == PointRecordBug::kDeliverAtOnce ||
             bug_ == PointRecordBug::kNoShadow)
-            step(kStepByState, [&](State& s) { deliver(s, false); });
-        step(kStepFail, [&](State& s) {
+            out.step(kStepByState, [&](State& s) { deliver(s, false); });
+        out.step(kStepFail, [&](State& s) {
             s.active = 0;
             disarm(s);
             if (bug_ == PointRecordBug::kFailForgets) s.due = 0;
             s.vcpu = kRun;
         });
     } else {
-        step(kStepArm, [&](State& s) { arm(s, kStep); });
-        if (state.insn < kLength) step(kStepBreak, [&](State& s) { arm(s, kBreak); });
+        out.step(kStepArm, [&](State& s) { arm(s, kStep); });
+        if (state.insn < kLength) out.step(kStepBreak, [&](State& s) { arm(s, kBreak); });
     }
 }
 
 void PointRecordModel::exit_steps(const State& state, Out& out) const {
-    const auto step = [&](unsigned transition, auto change) {
-        State s = state;
-        change(s);
-        out.push_back({transition, s});
-    };
     switch (static_cast<Vcpu>(state.vcpu)) {
         case kExit: {
             if (state.paused || state.blocked) return;
             if (state.ended) {  // casm_tp_drop(), casm_drain() without a record; the guest goes on by itself
-                step(kStepSkip, [](State& s) {
+                out.step(kStepSkip, [](State& s) {
                     if (s.active) disarm(s);
                     if (s.armed) s.broken = 8;
                     s.active = s.sync = s.pending = s.owed[0] = s.owed[1] = 0;
@@ -333,10 +319,10 @@ void PointRecordModel::exit_steps(const State& state, Out& out) const {
             }
             const bool wanted = state.sync || state.active || (state.due && state.pending) || state.stop;
             if (!wanted || (!state.sync && state.trips == 0)) {
-                step(kStepSkip, [](State& s) { s.vcpu = kRun; });
+                out.step(kStepSkip, [](State& s) { s.vcpu = kRun; });
                 return;
             }
-            step(kStepRoom, [&](State& s) {
+            out.step(kStepRoom, [&](State& s) {
                 if (!has_room(s)) s.other = s.cons;
                 if (!has_room(s) && (s.sync || bug_ != PointRecordBug::kNoRoomForPoint)) {
                     s.vcpu = kStall;
@@ -358,21 +344,21 @@ void PointRecordModel::exit_steps(const State& state, Out& out) const {
             return;
         }
         case kStall:
-            step(kStepStall, [](State& s) {
+            out.step(kStepStall, [](State& s) {
                 s.paused = s.stalled = 1;
                 s.prod = s.pos;
                 s.vcpu = kLook;
             });
             return;
         case kLook:
-            step(kStepLook, [&](State& s) {
+            out.step(kStepLook, [&](State& s) {
                 s.other = s.cons;
                 if (has_room(s) && s.stalled) s.stalled = s.paused = 0;
                 s.vcpu = kExit;
             });
             return;
         case kFetch:
-            step(kStepFetch, [](State& s) {
+            out.step(kStepFetch, [](State& s) {
                 s.fetched = 1;
                 s.vcpu = kExit;
             });
@@ -381,7 +367,7 @@ void PointRecordModel::exit_steps(const State& state, Out& out) const {
             look_for_point(state, out);
             return;
         case kDrain:  // one port at an exit
-            step(kStepTake, [&](State& s) {
+            out.step(kStepTake, [&](State& s) {
                 if (s.pending == 0) {
                     s.vcpu = kPublish;
                     return;
@@ -393,7 +379,7 @@ void PointRecordModel::exit_steps(const State& state, Out& out) const {
             });
             return;
         case kApply:
-            step(kStepApply, [&](State& s) {
+            out.step(kStepApply, [&](State& s) {
                 const unsigned port = s.taken & 1 ? 0 : 1;
                 s.taken = 0;
                 put(s);
@@ -406,17 +392,17 @@ void PointRecordModel::exit_steps(const State& state, Out& out) const {
             });
             return;
         case kPublish:
-            step(kStepPublish, [](State& s) {
+            out.step(kStepPublish, [](State& s) {
                 s.prod = s.pos;
                 s.vcpu = s.sync ? kLeave : kRun;
                 s.sync = 0;
             });
             return;
         case kLeave:
-            step(kStepLeave, [](State& s) { s.vcpu = s.pending ? kRun : kLeaveClear; });
+            out.step(kStepLeave, [](State& s) { s.vcpu = s.pending ? kRun : kLeaveClear; });
             return;
         case kLeaveClear:
-            step(kStepLeave, [](State& s) {
+            out.step(kStepLeave, [](State& s) {
                 s.due = 0;
                 s.vcpu = kRun;
             });
@@ -438,7 +424,7 @@ void PointRecordModel::outside_steps(const State& state, Out& out) const {
             s.blocked = 0;
             if (s.vcpu == kRun) s.vcpu = kExit;
         }
-        out.push_back({kStepTimer, s});
+        out.add(kStepTimer, s);
     }
     for (unsigned i = 0; i < kSenders; ++i) {
         const unsigned sent = state.sender[i] / kStepsOfSignal;
@@ -452,17 +438,17 @@ void PointRecordModel::outside_steps(const State& state, Out& out) const {
                 s.first = static_cast<std::uint8_t>(s.pending ? s.first & ~mine : s.first | mine);
                 if (!(s.pending >> port & 1)) ++s.owed[port];
                 s.pending = static_cast<std::uint8_t>(s.pending | 1u << port);
-                out.push_back({kStepQueue, s});
+                out.add(kStepQueue, s);
                 break;
             }
             case 1:
                 if ((s.first & mine) && !s.ended && !s.blocked) s.timer = 1;
                 s.first = static_cast<std::uint8_t>(s.first & ~mine);
-                out.push_back({kStepSignal, s});
+                out.add(kStepSignal, s);
                 break;
             default:
                 s.blocked = 0;
-                out.push_back({kStepWake, s});
+                out.add(kStepWake, s);
                 break;
         }
     }
@@ -471,11 +457,11 @@ void PointRecordModel::outside_steps(const State& state, Out& out) const {
         ++s.stopper;
         if (state.stopper == 0) {
             s.stop = !s.ended;
-            out.push_back({kStepStop, s});
+            out.add(kStepStop, s);
         } else {
             s.blocked = 0;
             if (s.vcpu == kRun) s.vcpu = kExit;
-            out.push_back({kStepStopKick, s});
+            out.add(kStepStopKick, s);
         }
     }
 }
@@ -488,17 +474,17 @@ void PointRecordModel::daemon_steps(const State& state, Out& out) const {
         s.cons = s.prod;
         s.daemon = s.pressed ? kKicks : kReads;
         s.pressed = 0;
-        out.push_back({kStepRead, s});
+        out.add(kStepRead, s);
     } else if (state.daemon == kKicks) {
         if (s.stalled) s.stalled = s.paused = 0;
         s.daemon = kReads;
-        out.push_back({kStepKick, s});
+        out.add(kStepKick, s);
     }
     if (bounds_.daemon_may_die && state.daemon != kDead) {
         s = state;
         s.daemon = kDead;
         s.pressed = 0;
-        out.push_back({kStepKilled, s});
+        out.add(kStepKilled, s);
     }
 }
 

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "explorer.h"
+#include "steps.h"
 
 namespace casmotion::protocol {
 
@@ -77,12 +78,12 @@ class PointRecordModel {
     [[nodiscard]] std::vector<State> initial() const { return {State{}}; }
     template <typename Emit>
     void successors(const State& state, Emit emit) const {
-        std::vector<Next> next;
-        guest_steps(state, next);
-        exit_steps(state, next);
-        outside_steps(state, next);
-        daemon_steps(state, next);
-        for (const Next& n : next) emit(n.transition, n.state);
+        Out out(state);
+        guest_steps(state, out);
+        exit_steps(state, out);
+        outside_steps(state, out);
+        daemon_steps(state, out);
+        out.emit_all(emit);
     }
     [[nodiscard]] const char* broken(const State& state) const;
     [[nodiscard]] bool good(const State& state) const;
@@ -90,11 +91,7 @@ class PointRecordModel {
     [[nodiscard]] std::span<const Transition> transitions() const;
 
   private:
-    struct Next {
-        unsigned transition;
-        State state;
-    };
-    using Out = std::vector<Next>;
+    using Out = Steps<State>;
 
     [[nodiscard]] bool has_room(const State& s) const {
         return kSlots - static_cast<unsigned>(s.pos - s.other) >= kReserve;
@@ -114,11 +111,7 @@ class PointRecordModel {
     PointRecordBug bug_;
 };
 
-struct PointRecordBugName {
-    PointRecordBug bug;
-    std::string_view name;
-    std::string_view what;
-};
+using PointRecordBugName = BugName<PointRecordBug>;
 [[nodiscard]] std::span<const PointRecordBugName> point_record_bugs();
 
 }  // namespace casmotion::protocol

@@ -241,23 +241,18 @@ void PointReplayModel::take_entry(State& s) const {
 
 void PointReplayModel::guest_steps(const State& state, Out& out) const {
     if (state.vcpu != kRun) return;
-    const auto step = [&](unsigned transition, auto change) {
-        State s = state;
-        change(s);
-        out.push_back({transition, s});
-    };
-    step(kStepInterrupt, [](State& s) { s.vcpu = kExit; });
+    out.step(kStepInterrupt, [](State& s) { s.vcpu = kExit; });
     // Late by less than the margin, or by that much.
     const unsigned latest = state.programmed + kMargin - (bounds_.too_late ? 0 : 1);
     const bool overflowed = state.armed == kOverflow && state.branches >= state.programmed;
-    if (overflowed) step(kStepOverflow, [](State& s) { s.vcpu = kExit; });
+    if (overflowed) out.step(kStepOverflow, [](State& s) { s.vcpu = kExit; });
     if (state.insn == kLength[state.stretch]) {
-        step(kStepEntry, [&](State& s) { take_entry(s); });
+        out.step(kStepEntry, [&](State& s) { take_entry(s); });
         return;
     }
     const bool branch = is_branch(state, state.stretch, state.insn);
     if (overflowed && branch && state.branches + 1u > latest) return;  // the interrupt comes first
-    step(branch ? kStepBranch : kStepPlain, [&](State& s) {
+    out.step(branch ? kStepBranch : kStepPlain, [&](State& s) {
         ++s.insn;
         s.branches = static_cast<std::uint8_t>(s.branches + (branch ? 1 : 0));
         s.moved = 1;
@@ -358,7 +353,7 @@ void PointReplayModel::exit_steps(const State& state, Out& out) const {
         State s = state;
         unsigned how = transition;
         change(s, how);
-        out.push_back({how, s});
+        out.add(how, s);
     };
     const auto room = [&](State& s, unsigned& how, Vcpu then, bool look) {
         if (static_cast<unsigned>(s.other - s.pos) < kReserve) s.other = s.prod;
@@ -473,7 +468,7 @@ void PointReplayModel::feeder_steps(const State& state, Out& out) const {
                 ++n.fed;
                 n.feeder = kPublishProd;
                 if (kind == kShutdown) n.feeder = kSetEof;
-                out.push_back({kStepWrite, n});
+                out.add(kStepWrite, n);
             }
             break;
         }
@@ -481,19 +476,19 @@ void PointReplayModel::feeder_steps(const State& state, Out& out) const {
             s.prod = s.fed;
             s.feeder =
                 s.vcpu != kNotStarted || static_cast<unsigned>(s.fed - s.cons) >= kSlots ? kKick : kWrite;
-            out.push_back({kStepPublishProd, s});
+            out.add(kStepPublishProd, s);
             break;
         case kSetEof:
             s.prod = s.fed;
             s.eof = 1;
             s.feeder = kKick;
-            out.push_back({kStepSetEof, s});
+            out.add(kStepSetEof, s);
             break;
         case kKick:
             if (s.stalled) s.stalled = s.paused = 0;
             s.feeder = s.eof ? kFinished : kWrite;
             if (s.vcpu == kNotStarted) s.vcpu = kRun;
-            out.push_back({state.vcpu == kNotStarted ? kStepStart : kStepKick, s});
+            out.add(state.vcpu == kNotStarted ? kStepStart : kStepKick, s);
             break;
         case kFinished:
         case kDead:
@@ -502,7 +497,7 @@ void PointReplayModel::feeder_steps(const State& state, Out& out) const {
     if (bounds_.daemon_may_die) {
         s = state;
         s.feeder = kDead;
-        out.push_back({kStepKilled, s});
+        out.add(kStepKilled, s);
     }
 }
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "explorer.h"
+#include "steps.h"
 
 namespace casmotion::protocol {
 
@@ -66,11 +67,11 @@ class PointReplayModel {
     [[nodiscard]] std::vector<State> initial() const;
     template <typename Emit>
     void successors(const State& state, Emit emit) const {
-        std::vector<Next> next;
-        guest_steps(state, next);
-        exit_steps(state, next);
-        feeder_steps(state, next);
-        for (const Next& n : next) emit(n.transition, n.state);
+        Out out(state);
+        guest_steps(state, out);
+        exit_steps(state, out);
+        feeder_steps(state, out);
+        out.emit_all(emit);
     }
     [[nodiscard]] const char* broken(const State& state) const;
     [[nodiscard]] bool good(const State& state) const;
@@ -78,11 +79,7 @@ class PointReplayModel {
     [[nodiscard]] std::span<const Transition> transitions() const;
 
   private:
-    struct Next {
-        unsigned transition;
-        State state;
-    };
-    using Out = std::vector<Next>;
+    using Out = Steps<State>;
 
     [[nodiscard]] int head(State& s) const;
     void take_entry(State& s) const;
@@ -97,11 +94,7 @@ class PointReplayModel {
     PointReplayBug bug_;
 };
 
-struct PointReplayBugName {
-    PointReplayBug bug;
-    std::string_view name;
-    std::string_view what;
-};
+using PointReplayBugName = BugName<PointReplayBug>;
 [[nodiscard]] std::span<const PointReplayBugName> point_replay_bugs();
 
 }  // namespace casmotion::protocol

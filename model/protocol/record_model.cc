@@ -201,17 +201,12 @@ void RecordModel::put(State& s, unsigned kind) const {
 }
 
 void RecordModel::vcpu_steps(const State& state, Out& out) const {
-    const auto step = [&](unsigned transition, auto change) {
-        State s = state;
-        change(s);
-        out.push_back({transition, s});
-    };
     const bool recording = state.mode == kRecording;
     switch (static_cast<Vcpu>(state.vcpu)) {
         case kRun:
-            step(kStepInterrupt, [](State& s) { s.vcpu = kExit; });
+            out.step(kStepInterrupt, [](State& s) { s.vcpu = kExit; });
             if (state.trips + 1u == bounds_.trips) {
-                step(kStepShutdown, [&](State& s) {
+                out.step(kStepShutdown, [&](State& s) {
                     ++s.trips;
                     s.vcpu = kDone;
                     if (!recording) return;
@@ -222,7 +217,7 @@ void RecordModel::vcpu_steps(const State& state, Out& out) const {
                 });
                 return;
             }
-            step(kStepEntry, [&](State& s) {
+            out.step(kStepEntry, [&](State& s) {
                 ++s.trips;
                 s.sync = 1;
                 s.vcpu = kExit;
@@ -234,7 +229,7 @@ void RecordModel::vcpu_steps(const State& state, Out& out) const {
                     put(s, kOrdinary);
                 }
             });
-            step(kStepEntryBlock, [&](State& s) {
+            out.step(kStepEntryBlock, [&](State& s) {
                 ++s.trips;
                 s.sync = 1;
                 s.vcpu = kBlock;
@@ -242,7 +237,7 @@ void RecordModel::vcpu_steps(const State& state, Out& out) const {
             });
             return;
         case kWriteLate:
-            step(kStepWriteLate, [](State& s) {
+            out.step(kStepWriteLate, [](State& s) {
                 const unsigned at = s.pos - 1u;
                 s.slot[at % kSlots] = static_cast<std::uint8_t>(at * 2u + kOrdinary);
                 s.vcpu = kExit;
@@ -250,9 +245,9 @@ void RecordModel::vcpu_steps(const State& state, Out& out) const {
             return;
         case kBlock:
             if (bug_ == RecordBug::kWakeTestBeforeBlocking) {
-                step(kStepBlockTest, [](State& s) { s.vcpu = s.pending || s.stop ? kExit : kBlockTest; });
+                out.step(kStepBlockTest, [](State& s) { s.vcpu = s.pending || s.stop ? kExit : kBlockTest; });
             } else {
-                step(kStepBlock, [](State& s) {
+                out.step(kStepBlock, [](State& s) {
                     s.blocked = 1;
                     s.vcpu = kBlockTest;
                 });
@@ -260,49 +255,49 @@ void RecordModel::vcpu_steps(const State& state, Out& out) const {
             return;
         case kBlockTest:
             if (bug_ == RecordBug::kWakeTestBeforeBlocking) {
-                step(kStepBlock, [](State& s) {
+                out.step(kStepBlock, [](State& s) {
                     s.blocked = 1;
                     s.vcpu = kExit;
                 });
             } else {
-                step(kStepBlockTest, [](State& s) {
+                out.step(kStepBlockTest, [](State& s) {
                     if (s.pending || s.stop) s.blocked = 0;
                     s.vcpu = kExit;
                 });
             }
             return;
         case kRoomPause:
-            step(kStepPause, [](State& s) {
+            out.step(kStepPause, [](State& s) {
                 s.paused = 1;
                 s.vcpu = kRoomFlag;
             });
             return;
         case kRoomFlag:
-            step(kStepFlag, [](State& s) {
+            out.step(kStepFlag, [](State& s) {
                 s.stalled = 1;
                 s.vcpu = kRoomPublish;
             });
             return;
         case kRoomPublish:
-            step(kStepStallPublish, [&](State& s) {
+            out.step(kStepStallPublish, [&](State& s) {
                 s.prod = s.pos;
                 s.vcpu = bug_ == RecordBug::kNoSecondLook ? kExit : kRoomLook;
             });
             return;
         case kRoomLook:
-            step(kStepLook, [&](State& s) {
+            out.step(kStepLook, [&](State& s) {
                 s.other = s.cons;
                 s.vcpu = has_room(s) ? kRoomClear : kExit;
             });
             return;
         case kRoomClear:
-            step(kStepClear, [](State& s) {
+            out.step(kStepClear, [](State& s) {
                 if (s.stalled) s.stalled = s.paused = 0;
                 s.vcpu = kExit;
             });
             return;
         case kEndPublish:
-            step(bug_ == RecordBug::kEofBeforeEnd ? kStepEndEof : kStepEndPublish, [&](State& s) {
+            out.step(bug_ == RecordBug::kEofBeforeEnd ? kStepEndEof : kStepEndPublish, [&](State& s) {
                 if (bug_ == RecordBug::kEofBeforeEnd)
                     s.eof = 1;
                 else
@@ -311,7 +306,7 @@ void RecordModel::vcpu_steps(const State& state, Out& out) const {
             });
             return;
         case kEndEof:
-            step(bug_ == RecordBug::kEofBeforeEnd ? kStepEndPublish : kStepEndEof, [&](State& s) {
+            out.step(bug_ == RecordBug::kEofBeforeEnd ? kStepEndPublish : kStepEndEof, [&](State& s) {
                 s.prod = s.pos;
                 s.eof = 1;
                 s.vcpu = s.trips == bounds_.trips ? kDone : kExit;
@@ -332,17 +327,12 @@ void RecordModel::vcpu_steps(const State& state, Out& out) const {
 
 // casm_exit_work() from the top, for a vCPU that the scheduler lets run.
 void RecordModel::exit_steps(const State& state, Out& out) const {
-    const auto step = [&](unsigned transition, auto change) {
-        State s = state;
-        change(s);
-        out.push_back({transition, s});
-    };
     const bool again = bug_ == RecordBug::kDrainBeforeRoom;
     switch (static_cast<Vcpu>(state.vcpu)) {
         case kExit:
             if (state.paused || state.blocked) return;
             if (state.mode == kEnded) {
-                step(kStepUnlogged, [](State& s) {
+                out.step(kStepUnlogged, [](State& s) {
                     for (unsigned p = 0; p < kPorts; ++p)
                         s.owed[p] = static_cast<std::uint8_t>(s.owed[p] - (s.pending >> p & 1));
                     s.pending = s.sync = 0;
@@ -350,16 +340,16 @@ void RecordModel::exit_steps(const State& state, Out& out) const {
                 });
             } else if (!state.sync) {
                 if (bug_ == RecordBug::kApplyAtUncountedExit && state.pending && state.mode == kRecording)
-                    step(kStepSkip, [](State& s) { s.vcpu = kDrain; });
+                    out.step(kStepSkip, [](State& s) { s.vcpu = kDrain; });
                 else
-                    step(kStepSkip, [](State& s) { s.vcpu = kRun; });
+                    out.step(kStepSkip, [](State& s) { s.vcpu = kRun; });
             } else if (again && state.pending && !state.taken) {
-                step(kStepTake, [](State& s) {
+                out.step(kStepTake, [](State& s) {
                     s.taken = s.pending;
                     s.vcpu = kApply;
                 });
             } else {
-                step(kStepRoom, [&](State& s) {
+                out.step(kStepRoom, [&](State& s) {
                     if (!has_room(s)) s.other = s.cons;
                     s.vcpu = has_room(s) || bug_ == RecordBug::kDropOnFullRing ? kLongWork : kRoomPause;
                 });
@@ -367,18 +357,18 @@ void RecordModel::exit_steps(const State& state, Out& out) const {
             return;
         case kLongWork:
             if (state.stop) {
-                step(kStepStopEnd, [&](State& s) {
+                out.step(kStepStopEnd, [&](State& s) {
                     s.stop = 0;
                     put(s, kEnd);
                     s.mode = bug_ == RecordBug::kGoOnAfterEnd ? kRecording : kEnded;
                     s.vcpu = kEndPublish;
                 });
             } else {
-                step(kStepLongWork, [](State& s) { s.vcpu = kDrain; });
+                out.step(kStepLongWork, [](State& s) { s.vcpu = kDrain; });
             }
             return;
         case kDrain:
-            step(kStepTake, [&](State& s) {
+            out.step(kStepTake, [&](State& s) {
                 s.taken = s.pending;
                 if (bug_ == RecordBug::kTakeWithoutLock) {
                     s.vcpu = kClearLate;
@@ -389,13 +379,13 @@ void RecordModel::exit_steps(const State& state, Out& out) const {
             });
             return;
         case kClearLate:
-            step(kStepTake, [](State& s) {
+            out.step(kStepTake, [](State& s) {
                 s.pending = 0;
                 s.vcpu = s.taken ? kApply : kPublish;
             });
             return;
         case kApply:
-            step(kStepApply, [&](State& s) {
+            out.step(kStepApply, [&](State& s) {
                 const unsigned port = s.taken & 1 ? 0 : 1;
                 s.taken = static_cast<std::uint8_t>(s.taken & ~(1u << port));
                 const std::uint8_t before = s.pos;
@@ -418,7 +408,7 @@ void RecordModel::exit_steps(const State& state, Out& out) const {
             });
             return;
         case kPublish:
-            step(kStepPublish, [](State& s) {
+            out.step(kStepPublish, [](State& s) {
                 s.prod = s.pos;
                 s.sync = 0;
                 s.vcpu = kRun;
@@ -447,7 +437,7 @@ void RecordModel::sender_steps(const State& state, Out& out) const {
             queue(s);
         else
             wake(s);
-        out.push_back({queues ? kStepQueue : kStepWake, s});
+        out.add(queues ? kStepQueue : kStepWake, s);
     }
     if (bounds_.may_stop && state.stopper < 2) {
         State s = state;
@@ -455,10 +445,10 @@ void RecordModel::sender_steps(const State& state, Out& out) const {
         if (state.stopper == 0) {
             s.stop = s.mode == kRecording;
             if (bug_ == RecordBug::kStopWithoutWaking || !s.stop) s.stopper = 2;
-            out.push_back({kStepStop, s});
+            out.add(kStepStop, s);
         } else {
             wake(s);
-            out.push_back({kStepStopWake, s});
+            out.add(kStepStopWake, s);
         }
     }
 }
@@ -470,7 +460,7 @@ void RecordModel::daemon_steps(const State& state, Out& out) const {
         case kReadEof:
             s.seen_eof = s.eof;
             s.daemon = kReadProd;
-            out.push_back({kStepReadEof, s});
+            out.add(kStepReadEof, s);
             break;
         case kReadProd: {
             const unsigned unread = static_cast<unsigned>(s.prod - s.cons);
@@ -478,7 +468,7 @@ void RecordModel::daemon_steps(const State& state, Out& out) const {
             s.copied = s.cons;
             s.pressed = unread > (bug_ == RecordBug::kRareKick ? 6u : kSlots / 4);
             s.daemon = unread == 0 ? kDecide : early ? kConsume : kCopy;
-            out.push_back({kStepReadProd, s});
+            out.add(kStepReadProd, s);
             break;
         }
         case kCopy: {
@@ -487,18 +477,18 @@ void RecordModel::daemon_steps(const State& state, Out& out) const {
             if (record != kEmpty && record % 2 == kEnd) s.file_has_end = 1;
             ++s.file;
             if (++s.copied == s.seen_prod) s.daemon = early ? s.pressed ? kKick : kDecide : kConsume;
-            out.push_back({kStepCopy, s});
+            out.add(kStepCopy, s);
             break;
         }
         case kConsume:
             s.cons = s.seen_prod;
             s.daemon = early ? kCopy : s.pressed ? kKick : kDecide;
-            out.push_back({kStepConsume, s});
+            out.add(kStepConsume, s);
             break;
         case kKick:
             if (s.stalled) s.stalled = s.paused = 0;
             s.daemon = kDecide;
-            out.push_back({kStepKick, s});
+            out.add(kStepKick, s);
             break;
         case kDecide:
             if (bug_ == RecordBug::kEofReadAfterDrain) s.seen_eof = s.eof;
@@ -509,7 +499,7 @@ void RecordModel::daemon_steps(const State& state, Out& out) const {
             else
                 s.daemon = kReadEof;
             s.seen_eof = s.seen_prod = s.copied = s.pressed = 0;
-            out.push_back({kStepDecide, s});
+            out.add(kStepDecide, s);
             break;
         case kGone:
         case kDead:
@@ -519,7 +509,7 @@ void RecordModel::daemon_steps(const State& state, Out& out) const {
         s = state;
         s.daemon = kDead;
         s.seen_eof = s.seen_prod = s.copied = s.pressed = 0;
-        out.push_back({kStepKilled, s});
+        out.add(kStepKilled, s);
     }
 }
 

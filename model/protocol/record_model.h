@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "explorer.h"
+#include "steps.h"
 
 namespace casmotion::protocol {
 
@@ -76,11 +77,11 @@ class RecordModel {
     [[nodiscard]] std::vector<State> initial() const;
     template <typename Emit>
     void successors(const State& state, Emit emit) const {
-        std::vector<Next> next;
-        vcpu_steps(state, next);
-        sender_steps(state, next);
-        daemon_steps(state, next);
-        for (const Next& n : next) emit(n.transition, n.state);
+        Out out(state);
+        vcpu_steps(state, out);
+        sender_steps(state, out);
+        daemon_steps(state, out);
+        out.emit_all(emit);
     }
     [[nodiscard]] const char* broken(const State& state) const;
     [[nodiscard]] bool good(const State& state) const;
@@ -88,11 +89,7 @@ class RecordModel {
     [[nodiscard]] std::span<const Transition> transitions() const;
 
   private:
-    struct Next {
-        unsigned transition;
-        State state;
-    };
-    using Out = std::vector<Next>;
+    using Out = Steps<State>;
 
     [[nodiscard]] bool has_room(const State& s) const;
     void put(State& s, unsigned kind) const;
@@ -105,12 +102,7 @@ class RecordModel {
     RecordBug bug_;
 };
 
-// The bugs with their names and what is wrong in them.
-struct RecordBugName {
-    RecordBug bug;
-    std::string_view name;
-    std::string_view what;
-};
+using RecordBugName = BugName<RecordBug>;
 [[nodiscard]] std::span<const RecordBugName> record_bugs();
 
 }  // namespace casmotion::protocol

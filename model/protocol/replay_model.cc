@@ -226,14 +226,9 @@ void ReplayModel::inject(State& s) const {
 }
 
 void ReplayModel::vcpu_steps(const State& state, Out& out) const {
-    const auto step = [&](unsigned transition, auto change) {
-        State s = state;
-        change(s);
-        out.push_back({transition, s});
-    };
     const auto enough = [](const State& s) { return static_cast<unsigned>(s.other - s.pos) >= kReserve; };
     if (!state.outside && state.mode == kReplaying) {
-        step(kStepOutside, [&](State& s) {
+        out.step(kStepOutside, [&](State& s) {
             s.outside = 1;
             s.pending = bug_ == ReplayBug::kOutsideSignal;
         });
@@ -242,52 +237,52 @@ void ReplayModel::vcpu_steps(const State& state, Out& out) const {
         case kNotStarted:
             return;
         case kRun:
-            step(kStepInterrupt, [](State& s) { s.vcpu = kExit; });
-            step(kStepEntry, [&](State& s) { take_entry(s); });
+            out.step(kStepInterrupt, [](State& s) { s.vcpu = kExit; });
+            out.step(kStepEntry, [&](State& s) { take_entry(s); });
             return;
         case kExit:
             if (state.paused) return;
             if (!state.sync) {
-                step(kStepSkip, [](State& s) { s.vcpu = kRun; });
+                out.step(kStepSkip, [](State& s) { s.vcpu = kRun; });
                 return;
             }
-            step(kStepRoom, [&](State& s) {
+            out.step(kStepRoom, [&](State& s) {
                 look(s, true);
                 s.vcpu = enough(s) || bug_ == ReplayBug::kNoStarvation ? kInject : kRoomEof;
             });
             return;
         case kRoomEof:
-            step(kStepRoomEof, [](State& s) { s.vcpu = s.eof ? kInject : kPause; });
+            out.step(kStepRoomEof, [](State& s) { s.vcpu = s.eof ? kInject : kPause; });
             return;
         case kPause:
-            step(kStepPause, [](State& s) {
+            out.step(kStepPause, [](State& s) {
                 s.paused = 1;
                 s.vcpu = kFlag;
             });
             return;
         case kFlag:
-            step(kStepFlag, [](State& s) {
+            out.step(kStepFlag, [](State& s) {
                 s.stalled = 1;
                 s.vcpu = kStallPublish;
             });
             return;
         case kStallPublish:
-            step(kStepStallPublish, [&](State& s) {
+            out.step(kStepStallPublish, [&](State& s) {
                 s.cons = s.pos;
                 s.vcpu = bug_ == ReplayBug::kNoSecondLook ? kExit : kLook;
             });
             return;
         case kLook:
-            step(kStepLook, [&](State& s) {
+            out.step(kStepLook, [&](State& s) {
                 look(s, true);
                 s.vcpu = enough(s) ? kClear : kLookEof;
             });
             return;
         case kLookEof:
-            step(kStepLookEof, [](State& s) { s.vcpu = s.eof ? kClear : kExit; });
+            out.step(kStepLookEof, [](State& s) { s.vcpu = s.eof ? kClear : kExit; });
             return;
         case kClear:
-            step(kStepClear, [](State& s) {
+            out.step(kStepClear, [](State& s) {
                 if (s.stalled) s.stalled = s.paused = 0;
                 s.vcpu = kExit;
             });
@@ -295,18 +290,18 @@ void ReplayModel::vcpu_steps(const State& state, Out& out) const {
         case kInject: {
             State s = state;
             inject(s);
-            out.push_back({s.mode == kReplaying && s.pos != state.pos ? kStepInject : kStepEnd, s});
+            out.add(s.mode == kReplaying && s.pos != state.pos ? kStepInject : kStepEnd, s);
             return;
         }
         case kLateCopy:
-            step(kStepInject, [](State& s) {
+            out.step(kStepInject, [](State& s) {
                 const std::uint8_t record = s.slot[(s.pos - 1u) % kSlots];
                 if (record / 8 != s.pos - 1) s.broken = 2;
                 s.vcpu = kInject;
             });
             return;
         case kPublish:
-            step(kStepPublish, [](State& s) {
+            out.step(kStepPublish, [](State& s) {
                 s.cons = s.pos;
                 s.sync = 0;
                 s.vcpu = kRun;
@@ -324,7 +319,7 @@ void ReplayModel::feeder_steps(const State& state, Out& out) const {
         case kReadCons:
             s.room = static_cast<std::uint8_t>(kSlots - static_cast<unsigned>(s.fed - s.cons));
             s.feeder = s.room ? kWrite : s.added ? kKick : kReadCons;
-            out.push_back({kStepReadCons, s});
+            out.add(kStepReadCons, s);
             break;
         case kWrite: {
             // The log is chosen here: each kind that the grammar allows next, and batches of any length.
@@ -354,17 +349,17 @@ void ReplayModel::feeder_steps(const State& state, Out& out) const {
                     n.prod = static_cast<std::uint8_t>(n.fed + 1);
                     n.feeder = kWriteLate;
                     n.room = 0;
-                    out.push_back({kStepPublishProd, n});
+                    out.add(kStepPublishProd, n);
                     continue;
                 }
                 n.slot[n.fed % kSlots] = static_cast<std::uint8_t>(n.fed * 8u + kind);
                 ++n.fed;
                 --n.room;
                 if (n.room && kind != kShutdown && kind != kStop)
-                    out.push_back({kStepWrite, n});  // the batch goes on
+                    out.add(kStepWrite, n);  // the batch goes on
                 n.feeder = kPublishProd;
                 n.room = 0;
-                out.push_back({kStepWrite, n});
+                out.add(kStepWrite, n);
             }
             break;
         }
@@ -372,35 +367,35 @@ void ReplayModel::feeder_steps(const State& state, Out& out) const {
             s.slot[s.fed % kSlots] = static_cast<std::uint8_t>(s.fed * 8u + s.last_kind);
             ++s.fed;
             s.feeder = ended ? kSetEof : kReadCons;
-            out.push_back({kStepWriteLate, s});
+            out.add(kStepWriteLate, s);
             break;
         case kPublishProd:
             if (ended && bug_ == ReplayBug::kEofBeforeLastRecord) {
                 s.eof = 1;
                 s.feeder = kLatePublish;
-                out.push_back({kStepSetEof, s});
+                out.add(kStepSetEof, s);
             } else {
                 s.prod = s.fed;
                 s.feeder = ended ? kSetEof : kReadCons;
-                out.push_back({kStepPublishProd, s});
+                out.add(kStepPublishProd, s);
             }
             break;
         case kLatePublish:
             s.prod = s.fed;
             s.feeder = kKick;
-            out.push_back({kStepPublishProd, s});
+            out.add(kStepPublishProd, s);
             break;
         case kSetEof:
             s.eof = 1;
             s.feeder = bug_ == ReplayBug::kNoKickAtEof && s.vcpu != kNotStarted ? kFinished : kKick;
-            out.push_back({kStepSetEof, s});
+            out.add(kStepSetEof, s);
             break;
         case kKick:
             if (s.stalled) s.stalled = s.paused = 0;
             s.added = 0;
             s.feeder = ended ? kFinished : kReadCons;
             if (s.vcpu == kNotStarted) s.vcpu = kRun;
-            out.push_back({state.vcpu == kNotStarted ? kStepStart : kStepKick, s});
+            out.add(state.vcpu == kNotStarted ? kStepStart : kStepKick, s);
             break;
         case kFinished:
         case kDead:
@@ -410,7 +405,7 @@ void ReplayModel::feeder_steps(const State& state, Out& out) const {
         s = state;
         s.feeder = kDead;
         s.room = s.added = 0;
-        out.push_back({kStepKilled, s});
+        out.add(kStepKilled, s);
     }
 }
 

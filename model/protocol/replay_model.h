@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "explorer.h"
+#include "steps.h"
 
 namespace casmotion::protocol {
 
@@ -56,10 +57,10 @@ class ReplayModel {
     [[nodiscard]] std::vector<State> initial() const;
     template <typename Emit>
     void successors(const State& state, Emit emit) const {
-        std::vector<Next> next;
-        vcpu_steps(state, next);
-        feeder_steps(state, next);
-        for (const Next& n : next) emit(n.transition, n.state);
+        Out out(state);
+        vcpu_steps(state, out);
+        feeder_steps(state, out);
+        out.emit_all(emit);
     }
     [[nodiscard]] const char* broken(const State& state) const;
     [[nodiscard]] bool good(const State& state) const;
@@ -67,11 +68,7 @@ class ReplayModel {
     [[nodiscard]] std::span<const Transition> transitions() const;
 
   private:
-    struct Next {
-        unsigned transition;
-        State state;
-    };
-    using Out = std::vector<Next>;
+    using Out = Steps<State>;
 
     void vcpu_steps(const State& state, Out& out) const;
     void feeder_steps(const State& state, Out& out) const;
@@ -84,11 +81,7 @@ class ReplayModel {
     ReplayBug bug_;
 };
 
-struct ReplayBugName {
-    ReplayBug bug;
-    std::string_view name;
-    std::string_view what;
-};
+using ReplayBugName = BugName<ReplayBug>;
 [[nodiscard]] std::span<const ReplayBugName> replay_bugs();
 
 }  // namespace casmotion::protocol
