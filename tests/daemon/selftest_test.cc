@@ -175,6 +175,23 @@ TEST_F(SelftestTest, LateInterruptsGiveALargerMargin) {
     EXPECT_TRUE(contains(verdict.text, "at most 300 branches late (margin 1,024)")) << verdict.text;
 }
 
+TEST_F(SelftestTest, RunWithoutOverflowInterruptsIsRepeated) {
+    int replays = 0;
+    xen_.on_wait = [&](FakeDomain& domain) {
+        if (domain.status.mode != CASM_MODE_REPLAY || domain.status.apoints.overflows != 0) return;
+        if (++replays < 3) return;
+        domain.status.apoints.overflows = 1;
+        domain.status.apoints.late_max_branches = 20;
+    };
+    const CounterVerdict verdict = examined();
+    EXPECT_EQ(verdict.health, CounterHealth::kUsable);
+    EXPECT_TRUE(contains(verdict.text, "at most 20 branches late")) << verdict.text;
+}
+
+TEST_F(SelftestTest, CounterWithoutOverflowInterruptsIsUsableAndItsLatenessUnknown) {
+    EXPECT_TRUE(contains(examined().text, "how late they come is not known"));
+}
+
 TEST_F(SelftestTest, PointThatWasPassedIsTriedWithALargerMargin) {
     // Runs past its point unless the margin is large enough.
     xen_.on_wait = [this](FakeDomain& domain) {
