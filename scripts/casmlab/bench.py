@@ -29,29 +29,39 @@ IDLE = ("idle_loop", "default_idle", "scrub_free_pages", "node_to_scrub", "rcu_n
         "do_softirq", "__bitmap_empty", "__bitmap_weight", "clear_page_sse2", "clear_page_cold")
 
 
+# Marks in the scripts that run in dom0; RUNNING: the guest runs, what starts a recording is over.
+START, END, RUNNING = 1, 2, 3
+STARTING = "starting"
+
+
 @dataclasses.dataclass
 class Run:
     name: str
     guest: int            # instructions of the guest, kernel and user
     xen: dict[str, int]   # instructions of Xen on the guest's processor, by function
-    dom0: int             # instructions of dom0's kernel and programs
-    dom0_xen: int         # instructions of Xen for dom0, without idling
+    dom0: dict[str, int]  # instructions of dom0, by who they are for
 
     @property
     def xen_total(self) -> int:
         return sum(count for name, count in self.xen.items() if name not in IDLE)
 
     @classmethod
-    def of(cls, name: str, spent: counts.Counts, symbols: counts.Symbols) -> "Run":
-        """From what was counted between two marks, the guest alone on processor 1 and dom0 on processor 0."""
-        for_dom0 = symbols.by_function(spent.xen[0])
+    def of(cls, name: str, marks: dict[int, counts.Counts], symbols: counts.Symbols) -> "Run":
+        """From what was counted up to the marks of the script, the guest alone on processor 1 and dom0 on processor 0."""
+        def dom0(spent: counts.Counts) -> tuple[int, int, int]:
+            for_xen = symbols.by_function(spent.xen[0])
+            return (spent.by_place[0][counts.USER], spent.by_place[0][counts.KERNEL],
+                    sum(count for function, count in for_xen.items() if function not in IDLE))
+
+        running = marks.get(RUNNING, marks[START])
+        programs, kernel, hypervisor = dom0(marks[END] - running)
+        spent = marks[END] - marks[START]
         return cls(name, spent.guest(), symbols.by_function(spent.xen[1]),
-                   spent.by_place[0][counts.USER] + spent.by_place[0][counts.KERNEL],
-                   sum(count for function, count in for_dom0.items() if function not in IDLE))
+                   {STARTING: sum(dom0(running - marks[START])), "programs": programs, "kernel": kernel, "Xen": hypervisor})
 
 
 def measure(machine: boot.Machine, stock: bool, name: str, script: str) -> Run:
-    """One boot; the script marks start and end of what counts with lab-mark 1 and 2."""
+    """One boot; the script marks start and end of what counts with lab-mark."""
     hypervisor = xen.hypervisor(stock=stock)
     with tempfile.TemporaryDirectory(prefix="casmlab-bench-") as temporary:
         share = Path(temporary)
@@ -61,7 +71,7 @@ def measure(machine: boot.Machine, stock: bool, name: str, script: str) -> Run:
         if code != 0:
             raise LabError(f"bench: {name}: the script in dom0 ended with {code}")
         marks = counts.read(snapshots)
-    return Run.of(name, marks[2] - marks[1], counts.Symbols(hypervisor / "xen-syms"))
+    return Run.of(name, marks, counts.Symbols(hypervisor / "xen-syms"))
 
 
 def table(plain: Run, native: Run, recorded: Run) -> str:
@@ -79,18 +89,20 @@ def table(plain: Run, native: Run, recorded: Run) -> str:
     extra_xen = int(scale * recorded.xen_total) - plain.xen_total
     rows.append(("  + rest of Xen (emulation and faults more or less)", extra_xen - ours, base))
     rows.append(("Xen, all extra", extra_xen, base))
-    extra_dom0 = recorded.dom0 - plain.dom0
-    extra_dom0_xen = recorded.dom0_xen - plain.dom0_xen
-    rows += [("  + casmotion and dom0's kernel", extra_dom0, base), ("  + Xen for dom0", extra_dom0_xen, base),
-             ("dom0, all extra", extra_dom0 + extra_dom0_xen, base),
-             ("all extra", extra_xen + extra_dom0 + extra_dom0_xen, base)]
+    extra_dom0 = {who: count - plain.dom0[who] for who, count in recorded.dom0.items()}
+    running = sum(count for who, count in extra_dom0.items() if who != STARTING)
+    rows += [("  + casmotion", extra_dom0["programs"], base), ("  + dom0's kernel", extra_dom0["kernel"], base),
+             ("  + Xen for dom0", extra_dom0["Xen"], base),
+             ("dom0, all extra while the guest runs", running, base),
+             ("all extra while the guest runs", extra_xen + running, base),
+             ("before: casmotion starts, hashes the boot files", extra_dom0[STARTING], base)]
     lines = []
     for name, count, of in rows:
         number = count if isinstance(count, str) else f"{count / 1e6:,.1f}"
         share = of if isinstance(of, str) else "" if of is None else f"{100 * count / of:+.1f} %"
         lines.append(f"{name:52}{number:>12}{share:>10}")
     native_base = native.guest + native.xen_total
-    native_extra = int(native.guest / recorded.guest * recorded.xen_total) - native.xen_total + extra_dom0 + extra_dom0_xen
+    native_extra = int(native.guest / recorded.guest * recorded.xen_total) - native.xen_total + running
     lines += ["", f"guest work recorded / unrecorded: {recorded.guest / plain.guest:.3f} (timer ticks and spinning differ)",
               f"against stock Xen with tsc_mode=native (the emulated machine has no TSC that Xen calls safe, so the default "
               f"above emulates RDTSC too): {100 * native_extra / native_base:+.1f} %"]
