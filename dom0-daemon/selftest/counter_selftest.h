@@ -29,9 +29,10 @@ struct CounterVerdict {
     uint32_t margin_branches = 0;    ///< margin with which replays find their points, 0: Xen's default does
 };
 
-/// Runs the test, again if no overflow interrupt was needed: a few seconds each. The host's counter is ready and the memory pool free. The verdict is kUsable
-/// or kNotExact; a test that could not be carried out is a failure: host lacks (69) what recording needs too,
-/// inconclusive (75) if interrupted or if its guest did not end, usage (2) or internal (70) as recording.
+/// Runs the test, again if no overflow interrupt was needed: a few seconds each. The host's counter is ready
+/// and the memory pool free. The verdict is kUsable or kNotExact; a test that could not be carried out is a
+/// failure: host lacks (69) what recording needs too, inconclusive (75) if interrupted or if its guest did
+/// not end, usage (2) or internal (70) as recording.
 Result<CounterVerdict> run_counter_selftest(const SessionHost& host);
 
 }  // namespace casmotion
