@@ -154,18 +154,21 @@ class Dictionary {
 
     void clear() {
         slots_.fill({});
+        last_ = {};
         shapes_.clear();
         open_.fill(-1);
     }
 
     // Index of closed shape `key`, or -1 if the dictionary has no room for it.
     int closed(std::uint64_t key) {
+        if (key == last_.key) return last_.shape;
         std::size_t at = (key * 0x9e3779b97f4a7c15u) >> (64 - kSlotBits);
         while (slots_[at].key != key) {
             if (slots_[at].key == 0) return add_closed(key, at);
             at = (at + 1) % slots_.size();
         }
-        return slots_[at].shape;
+        last_ = slots_[at];
+        return last_.shape;
     }
 
     // Index of the open shape of class `cls`; there is always room.
@@ -201,6 +204,7 @@ class Dictionary {
     }
 
     std::array<Slot, std::size_t{1} << kSlotBits> slots_;
+    Slot last_;  // that was found; the next is the same more often than not
     std::vector<Shape> shapes_;
     std::array<int, CASM_CLASSES_MAX> open_;
 };
@@ -347,21 +351,32 @@ std::size_t ChunkEncoder::add(std::span<const std::byte> bytes) {
     if (full() || bytes.size() < sizeof(casm_rec)) return 0;
     Cursors cursors = impl.cursors;
     const std::byte* const end = bytes.data() + bytes.size();
-    // A record starts before `stop`: its header is there, and the chunk has not reached its size.
-    const std::byte* const stop =
-        bytes.data() + std::min(bytes.size() - sizeof(casm_rec) + 1, kChunkTargetBytes - impl.ring_bytes);
-    const std::uint8_t* const last_shape = impl.shape_buffer.begin() + kChunkRecordsMax;
+    // A record starts before `stop`: its header is there, the chunk has not reached its size, and there are
+    // not too many, as none is smaller than a header. END moves it here.
+    const std::byte* stop =
+        bytes.data() + std::min({bytes.size() - sizeof(casm_rec) + 1, kChunkTargetBytes - impl.ring_bytes,
+                                 (kChunkRecordsMax - records()) * sizeof(casm_rec)});
     const std::byte* at = bytes.data();
     const std::byte* end_record = nullptr;
-    while (at < stop && cursors.shapes != last_shape && end_record == nullptr) {
+    while (at < stop) {
         const std::byte* next = at;
-        switch (static_cast<casm_class>(*at)) {
+        // The two that are nearly all, without a jump through a table.
+        if (*at == std::byte{CASM_CLS_ENTRY}) {
+            next = put_record<CASM_CLS_ENTRY>(at, end, impl.dictionary, cursors);
+        } else if (*at == std::byte{CASM_CLS_TSC}) {
+            next = put_record<CASM_CLS_TSC>(at, end, impl.dictionary, cursors);
+        } else {
+            switch (static_cast<casm_class>(*at)) {
 #define CASM_CLASS(id, SYMBOL, ...)                                              \
     case CASM_CLS_##SYMBOL:                                                      \
         next = put_record<CASM_CLS_##SYMBOL>(at, end, impl.dictionary, cursors); \
-        if constexpr (CASM_CLS_##SYMBOL == CASM_CLS_END) end_record = at;        \
+        if constexpr (CASM_CLS_##SYMBOL == CASM_CLS_END) {                       \
+            end_record = at;                                                     \
+            stop = at;                                                           \
+        }                                                                        \
         break;
 #include "casm_taxonomy.def"
+            }
         }
         if (next == at) break;
         at = next;
