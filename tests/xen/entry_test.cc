@@ -319,7 +319,7 @@ TEST_F(Exits, HypercallsAreContinuedAfterSoManyChecksOrBytes) {
     leave();
     EXPECT_FALSE(casm_preempt_check()) << "a new trip";
     while (c.log.pos - c.trip_start <= CASM_TRIP_SOFT_BYTES)
-        casm_put(&c, {CASM_CLS_EVTCHN, 0, 0, 1}, nullptr, 0, nullptr, 0);
+        casm_put(&c, {CASM_CLS_EVTCHN, 0, 0, 1}, nullptr, 0);
     EXPECT_TRUE(casm_preempt_check());
 }
 

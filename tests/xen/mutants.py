@@ -43,7 +43,7 @@ MUTANTS = [
     ("a record overwrites what nobody has read", "stream.c", "if ( unlikely(s->pos + size - s->other > s->mask + 1) )",
      "if ( 0 )", "stream"),
     ("a mad consumer is believed", "stream.c", "if ( s->pos - cons <= size )", "if ( 1 )", "stream"),
-    ("padding keeps old bytes", "stream.c", "            *slot(s, s->pos + (len & ~7u)) = 0;\n", "            ;\n", "stream"),
+    ("padding keeps old bytes", "stream.c", "        *slot(s, pos + (len & ~7u)) = 0;\n", "        ;\n", "stream"),
     ("words are not compared", "stream.c", "(cmp & CASM_CMP_WORDS) && lw[i] != w[i]", "0", "stream"),
     ("kinds are not compared", "stream.c", "((cmp & CASM_CMP_KIND) && log.kind != rec->kind) ||", "", "stream"),
     ("blob lengths are not checked", "stream.c", "(!log.check || log.check > CASM_BLOB_MAX_BYTES)", "0", "stream"),

@@ -33,6 +33,8 @@ extern "C" {
 #define __init
 #define __read_mostly
 #define cf_check
+#define always_inline inline
+#define noinline
 #endif
 #define ROUNDUP(x, a) (((x) + (a) - 1) & ~((a) - 1))
 #ifndef ARRAY_SIZE

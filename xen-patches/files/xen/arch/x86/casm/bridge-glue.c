@@ -129,7 +129,7 @@ static void log_write(void *ctx, unsigned int offset, unsigned int len)
     if ( !casm_logging(c) )
         return;
     c->applied[CASM_CLS_RING]++;
-    casm_put(c, rec, NULL, 0, c->bridge[dc->page].guest + offset, len);
+    casm_put_blob(c, rec, NULL, 0, c->bridge[dc->page].guest + offset, len);
 }
 
 void casm_bridges_down(struct casm_domain *c)
@@ -178,7 +178,7 @@ void casm_console_report(struct casm_domain *c)
         uint64_t records = c->records;
 
         rec.check = n;
-        casm_put(c, rec, NULL, 0, buf, n);
+        casm_put_blob(c, rec, NULL, 0, buf, n);
         c->records = records; /* a report is no record of the log */
     }
 }

@@ -133,7 +133,7 @@ void casm_end(struct casm_domain *c, unsigned int reason, unsigned int code)
     {
         c->end_reason = reason;
         c->end_code = code;
-        casm_put(c, rec, w, 2, c->applied, sizeof(c->applied));
+        casm_put_blob(c, rec, w, 2, c->applied, sizeof(c->applied));
         c->mode = CASM_MODE_ENDED;
         casm_publish(c, true);
         write_atomic(&c->log.hdr->eof, 1);
@@ -262,7 +262,7 @@ static int start_record(struct casm_domain *c)
 
     c->mode = CASM_MODE_RECORD;
     c->applied[CASM_CLS_INIT]++;
-    casm_put(c, rec, NULL, 0, c->d->shared_info, PAGE_SIZE);
+    casm_put_blob(c, rec, NULL, 0, c->d->shared_info, PAGE_SIZE);
     casm_digest_point(c, CASM_DIGEST_START);
     casm_publish(c, true);
 

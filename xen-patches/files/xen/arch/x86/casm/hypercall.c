@@ -228,7 +228,7 @@ void casm_tap(const void *to, unsigned int n)
         if ( copy_from_guest_pv(buf, to, len) )
             break;
         c->applied[CASM_CLS_OUTMEM]++;
-        casm_put(c, rec, &va, 1, buf, len);
+        casm_put_blob(c, rec, &va, 1, buf, len);
         to += len;
         n -= len;
     }

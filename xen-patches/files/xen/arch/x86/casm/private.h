@@ -93,8 +93,9 @@ static inline bool casm_logging(const struct casm_domain *c)
 #define CASM_CMP_AUX   4u
 #define CASM_CMP_WORDS 8u
 
-void casm_put(struct casm_domain *c, struct casm_rec rec, const uint64_t *w, unsigned int nw,
-              const void *blob, unsigned int len);
+void casm_put(struct casm_domain *c, struct casm_rec rec, const uint64_t *w, unsigned int nw);
+void casm_put_blob(struct casm_domain *c, struct casm_rec rec, const uint64_t *w, unsigned int nw, const void *blob,
+                   unsigned int len);
 bool casm_take(struct casm_domain *c, struct casm_rec *rec, uint64_t *w, unsigned int nw, unsigned int cmp);
 bool casm_peek(struct casm_domain *c, struct casm_rec *rec);
 bool casm_peek_payload(struct casm_domain *c, void *to, unsigned int len, unsigned int offset);
@@ -111,7 +112,7 @@ static inline bool casm_exchange(struct casm_domain *c, struct casm_rec *rec, ui
     c->applied[rec->cls]++;
     if ( c->mode == CASM_MODE_RECORD )
     {
-        casm_put(c, *rec, w, nw, NULL, 0);
+        casm_put(c, *rec, w, nw);
         return true;
     }
     return casm_take(c, rec, w, nw, cmp);

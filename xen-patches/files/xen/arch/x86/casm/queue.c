@@ -140,7 +140,7 @@ void casm_drain(struct casm_domain *c)
         if ( casm_logging(c) )
         {
             c->applied[CASM_CLS_EVTCHN]++;
-            casm_put(c, rec, NULL, 0, NULL, 0);
+            casm_put(c, rec, NULL, 0);
         }
         casm_set_pending(c, ports[i]);
         if ( up && evtchn_from_port(c->d, ports[i])->state == ECS_INTERDOMAIN )

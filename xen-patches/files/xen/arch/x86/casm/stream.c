@@ -45,40 +45,71 @@ static void copy_out(const struct casm_stream *s, uint64_t pos, void *to, unsign
     memcpy((uint8_t *)to + first, s->data, len - first);
 }
 
-/*
- * Room was reserved at the last exit (casm_room()), so there is always space, unless one trip made more records than
- * CASM_TRIP_BYTES allows for. That would be our bug; a record must not be dropped, so the domain cannot go on.
- */
-void casm_put(struct casm_domain *c, struct casm_rec rec, const uint64_t *w, unsigned int nw,
-              const void *blob, unsigned int len)
+static noinline void no_room(struct casm_domain *c)
 {
-    struct casm_stream *s = &c->log;
-    unsigned int i, size = 8 + 8 * nw + ROUNDUP(len, 8);
+    printk(XENLOG_G_ERR "casm: %pd: one entry produced more records than a ring reserve holds\n", c->d);
+    c->mode = CASM_MODE_ENDED;
+    c->overflow = true; /* we may be in domain_shutdown() already: the exit crashes the domain */
+}
 
-    if ( unlikely(c->disable & (1u << rec.cls)) )
-        return;
+/*
+ * May a record of @size bytes be written? Room was reserved at the last exit (casm_room()), so there is always space, unless
+ * one trip made more records than CASM_TRIP_BYTES allows for. That would be our bug; a record must not be dropped, so the
+ * domain cannot go on.
+ */
+static always_inline bool put_begin(struct casm_domain *c, unsigned int cls, unsigned int size)
+{
+    const struct casm_stream *s = &c->log;
+
+    if ( unlikely(c->disable & (1u << cls)) )
+        return false;
 
     if ( unlikely(s->pos + size - s->other > s->mask + 1) )
     {
-        printk(XENLOG_G_ERR "casm: %pd: one entry produced more records than a ring reserve holds\n", c->d);
-        c->mode = CASM_MODE_ENDED;
-        c->overflow = true; /* we may be in domain_shutdown() already: the exit crashes the domain */
-        return;
+        no_room(c);
+        return false;
     }
 
     c->records++;
-    c->logged[rec.cls]++;
-    *slot(s, s->pos) = as_word(rec);
-    s->pos += 8;
-    for ( i = 0; i < nw; i++, s->pos += 8 )
-        *slot(s, s->pos) = w[i];
-    if ( len )
-    {
-        if ( len & 7 )
-            *slot(s, s->pos + (len & ~7u)) = 0;
-        copy_in(s, s->pos, blob, len);
-        s->pos += ROUNDUP(len, 8);
-    }
+    c->logged[cls]++;
+
+    return true;
+}
+
+/* Header and words at @pos; returns where they end. */
+static always_inline uint64_t put_words(const struct casm_stream *s, uint64_t pos, struct casm_rec rec, const uint64_t *w,
+                                        unsigned int nw)
+{
+    uint64_t *data = s->data, mask = s->mask;
+    unsigned int i;
+
+    data[(pos & mask) >> 3] = as_word(rec);
+    for ( i = 0; i < nw; i++ )
+        data[((pos += 8) & mask) >> 3] = w[i];
+
+    return pos + 8;
+}
+
+void casm_put(struct casm_domain *c, struct casm_rec rec, const uint64_t *w, unsigned int nw)
+{
+    if ( put_begin(c, rec.cls, 8 + 8 * nw) )
+        c->log.pos = put_words(&c->log, c->log.pos, rec, w, nw);
+}
+
+void casm_put_blob(struct casm_domain *c, struct casm_rec rec, const uint64_t *w, unsigned int nw, const void *blob,
+                   unsigned int len)
+{
+    struct casm_stream *s = &c->log;
+    uint64_t pos;
+
+    if ( !put_begin(c, rec.cls, 8 + 8 * nw + ROUNDUP(len, 8)) )
+        return;
+
+    pos = put_words(s, s->pos, rec, w, nw);
+    if ( len & 7 )
+        *slot(s, pos + (len & ~7u)) = 0;
+    copy_in(s, pos, blob, len);
+    s->pos = pos + ROUNDUP(len, 8);
 }
 
 void casm_stop_vcpu(struct casm_domain *c, unsigned int mode)
@@ -266,7 +297,7 @@ void casm_publish(struct casm_domain *c, bool notify)
     }
 }
 
-static bool log_room(struct casm_stream *s)
+static always_inline bool log_room(struct casm_stream *s)
 {
     uint64_t size = s->mask + 1;
 
@@ -283,25 +314,19 @@ static bool log_room(struct casm_stream *s)
     return size - (s->pos - s->other) >= CASM_TRIP_BYTES;
 }
 
-static bool feed_room(struct casm_stream *s)
+static always_inline bool feed_room(struct casm_stream *s)
 {
     return available(s) >= CASM_TRIP_BYTES || read_atomic(&s->hdr->eof);
 }
 
-static bool both_room(struct casm_domain *c)
+static always_inline bool both_room(struct casm_domain *c)
 {
     return log_room(&c->log) && (c->mode != CASM_MODE_REPLAY || feed_room(&c->feed));
 }
 
-/*
- * At an exit: may the guest run on? Otherwise pauses the vCPU until dom0 kicks; the caller must run the exit tests again.
- */
-bool casm_room(struct casm_domain *c)
+static noinline bool wait_for_room(struct casm_domain *c)
 {
     struct vcpu *v = c->d->vcpu[0];
-
-    if ( likely(both_room(c)) )
-        return true;
 
     if ( !log_room(&c->log) )
         c->stalls_log++;
@@ -317,4 +342,12 @@ bool casm_room(struct casm_domain *c)
         vcpu_unpause(v);
 
     return false;
+}
+
+/*
+ * At an exit: may the guest run on? Otherwise pauses the vCPU until dom0 kicks; the caller must run the exit tests again.
+ */
+bool casm_room(struct casm_domain *c)
+{
+    return likely(both_room(c)) || wait_for_room(c);
 }

@@ -169,7 +169,7 @@ static unsigned int record_point(struct casm_domain *c, struct cpu_user_regs *re
     describe(&ap, &canon->point);
     c->hash = canon->point.hash;
     c->applied[CASM_CLS_APOINT]++;
-    casm_put(c, ap.rec, ap.w, 3, ap.state, sizeof(ap.state));
+    casm_put_blob(c, ap.rec, ap.w, 3, ap.state, sizeof(ap.state));
     account(&tp->stats, canon->point.kind, canon->steps + canon->breaks);
     mark(tp);
 
