@@ -17,7 +17,7 @@ TEST(PoolParameter, TakesSizeAtBaseAndNothingElse) {
     for (const char* good : {"8M@16M", "1G@1G", "3G@1G", "8192@16384"})
         EXPECT_EQ(shim_param_parse_casm_pool(good), 0) << good;
     for (const char* bad : {"", "8M", "8M@16M,", "8M@16Mx", "7M@16M", "8M@1M", "9M@16M", "6M@16M", "4G@1G",
-                            "@16M", "8M@-2M", "99999999999G@16M"})
+                            "@16M", "8M@", "8M@0", "8M@-2M", "99999999999G@16M", "18446744073707454464@4M"})
         EXPECT_EQ(shim_param_parse_casm_pool(bad), -EINVAL) << bad;
 }
 

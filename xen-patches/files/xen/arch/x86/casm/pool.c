@@ -42,7 +42,7 @@ static int __init cf_check parse_casm_pool(const char *s)
     if ( *at != '@' )
         return -EINVAL;
     base = parse_size_and_unit(at + 1, &at);
-    if ( *at || (base & (MB(2) - 1)) || (size & (MB(2) - 1)) || size < MB(8) || base + size > GB(4) )
+    if ( *at || !base || ((base | size) & (MB(2) - 1)) || size < MB(8) || size > GB(4) || base > GB(4) - size )
         return -EINVAL;
     pool_first = base >> PAGE_SHIFT;
     pool_end = (base + size) >> PAGE_SHIFT;
