@@ -122,9 +122,10 @@ void explain_point(DivergenceReport& report) {
                                ": what the guest executed there is not what the log describes");
     } else {
         report.hints.push_back(
-            "after the same number of branches the guest was in another state than recorded: it did "
-            "something "
-            "else, or the counter is not exact");
+            "after the same number of branches the guest was in another state than recorded: "
+            "it did something else, or the counter is not exact ('casmotion doctor' tests it; "
+            "a branch that only this replay counted wrongly is not met again when the log is replayed "
+            "again)");
     }
 }
 
