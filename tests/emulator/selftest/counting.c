@@ -132,6 +132,8 @@ static void test_timer(void)
 
 void test_faults(void)
 {
+    unsigned int steps;
+
     map_small_pages(false);
     traps.page_faults = 0;
     check("page fault after each branch", count_of(u_touch, SMALL_PAGES, FLAGS, COUNT_USER), BRANCHES(u_touch));
@@ -157,6 +159,15 @@ void test_faults(void)
     breakpoint(SMALL_PAGES + 0x100, DR7_WRITE);
     check("data breakpoint", count_of(u_watched, SMALL_PAGES + 0x100, FLAGS, COUNT_USER), BRANCHES(u_watched));
     check("  hits", traps.debug_traps, 30);
+    traps.debug_traps = 0;
+    run_user(u_watched, SMALL_PAGES + 0x200, FLAGS | FLAG_TF);
+    steps = traps.debug_traps;
+    traps.debug_traps = traps.watched = traps.watched_steps = 0;
+    check("single steps over a data breakpoint", count_of(u_watched, SMALL_PAGES + 0x100, FLAGS | FLAG_TF, COUNT_USER),
+          BRANCHES(u_watched));
+    check("  steps", traps.debug_traps, steps);
+    check("  hits", traps.watched, 30);
+    check("  in one trap with the step", traps.watched_steps, 30);
     traps.debug_traps = 0;
     traps.resume = true;
     breakpoint((uint64_t)u_loop + 3, DR7_EXECUTE);

@@ -119,6 +119,7 @@ struct traps {
     uint64_t rip, cs, count;          /* of the last NMI or counter interrupt: where, and the counter in the handler */
     bool lvt_masked;                  /* the local APIC's entry was masked by the interrupt */
     uint64_t fault_count[256];        /* the counter at each page fault */
+    unsigned int watched, watched_steps; /* debug traps for breakpoint 0, and those of them that end a single step */
     bool resume;                      /* a debug trap sets RF */
     uint64_t resume_at;               /* not 0: NMIs return to there */
 };

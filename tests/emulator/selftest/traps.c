@@ -7,6 +7,8 @@
 #define IST_NMI 1u /* so that an NMI at the first instruction of another handler does no harm */
 #define IST_DB 2u
 #define DR6_NOTHING 0xffff0ff0ul
+#define DR6_B0 1ul
+#define DR6_BS 0x4000ul
 
 struct traps traps;
 void (*on_debug_trap)(uint64_t rip);
@@ -48,18 +50,28 @@ static bool page_fault(void)
     return true;
 }
 
+static void debug_trap(struct frame *f)
+{
+    uint64_t dr6;
+
+    asm volatile("mov %%dr6, %0" : "=r"(dr6));
+    traps.debug_traps++;
+    traps.watched += dr6 & DR6_B0 ? 1 : 0;
+    traps.watched_steps += (dr6 & (DR6_B0 | DR6_BS)) == (DR6_B0 | DR6_BS);
+    if ( traps.resume )
+        f->rflags |= 0x10000;
+    if ( on_debug_trap )
+        on_debug_trap(f->rip);
+    asm volatile("mov %0, %%dr6" : : "r"(DR6_NOTHING));
+}
+
 void trap(struct frame *f)
 {
     traps.from_user += (f->cs & 3) == 3;
     switch ( f->vector )
     {
     case VECTOR_DB:
-        traps.debug_traps++;
-        if ( traps.resume )
-            f->rflags |= 0x10000;
-        if ( on_debug_trap )
-            on_debug_trap(f->rip);
-        asm volatile("mov %0, %%dr6" : : "r"(DR6_NOTHING));
+        debug_trap(f);
         return;
     case VECTOR_NMI:
         traps.nmis++;
