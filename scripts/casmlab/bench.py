@@ -45,6 +45,11 @@ class Run:
     def xen_total(self) -> int:
         return sum(count for name, count in self.xen.items() if name not in IDLE)
 
+    @property
+    def dom0_running(self) -> int:
+        """Of dom0, while the guest runs."""
+        return sum(count for who, count in self.dom0.items() if who != STARTING)
+
     @classmethod
     def of(cls, name: str, marks: dict[int, counts.Counts], symbols: counts.Symbols) -> "Run":
         """From what was counted up to the marks of the script, the guest alone on processor 1 and dom0 on processor 0."""
@@ -90,7 +95,7 @@ def table(plain: Run, native: Run, recorded: Run) -> str:
     rows.append(("  + rest of Xen (emulation and faults more or less)", extra_xen - ours, base))
     rows.append(("Xen, all extra", extra_xen, base))
     extra_dom0 = {who: count - plain.dom0[who] for who, count in recorded.dom0.items()}
-    running = sum(count for who, count in extra_dom0.items() if who != STARTING)
+    running = recorded.dom0_running - plain.dom0_running
     rows += [("  + casmotion", extra_dom0["programs"], base), ("  + dom0's kernel", extra_dom0["kernel"], base),
              ("  + Xen for dom0", extra_dom0["Xen"], base),
              ("dom0, all extra while the guest runs", running, base),

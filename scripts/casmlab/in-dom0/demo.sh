@@ -7,17 +7,13 @@ step() { echo "demo: $*"; }
 rm -rf /share/work.log /share/work.log.incomplete
 step "recording a guest that boots, forks, compresses, sleeps, reads clocks and echoes a line"
 type_line_when_there work "hello, replay" &
-lab-mark 1
-casmotion record /guest/work.cfg -o /share/work.log --json >/share/record.json || fail "record: exit code $?"
-lab-mark 2
+record_marked /share/record.json /guest/work.cfg -o /share/work.log --json
 printed_done work
 printed work "work: echo hello, replay"
 tr -d '\r' <"$(guest_log work)" >/share/recorded-console.txt
 
 step "replaying it"
-lab-mark 3
 casmotion replay /share/work.log --json --console-to /tmp/console >/share/replay.json || fail "replay: exit code $?"
-lab-mark 4
 tr -d '\r' </tmp/console >/share/replayed-console.txt
 
 step "verifying it: the log's own checks, and every state of another replay"

@@ -131,6 +131,35 @@ program_output() { # console-log
     tr -d '\r' <"$1" | sed -n '/work: start program/,/work: done/p' | grep -v -e '^\[' -e '^time: '
 }
 
+# The two sides of a comparison in instructions: lab-mark 1 and 2 where what counts begins and ends, and nobody who looks whether
+# it has ended. (A look costs dom0 some ten million instructions.)
+run_marked() { # configuration name
+    xl create -q -p -F "$1" >/tmp/xl.log 2>&1 &
+    creator=$!
+    until id=$(xl domid "$2" 2>/dev/null) && xenstore-exists "/local/domain/$id/console/tty"; do
+        kill -0 $creator 2>/dev/null || fail "xl create: $(cat /tmp/xl.log)"
+        usleep 300000
+    done
+    sleep 1
+    lab-mark 1
+    xl unpause "$2"
+    wait $creator || fail "xl create: $(cat /tmp/xl.log)"
+    lab-mark 2
+}
+
+# ... and lab-mark 3 when the guest runs: what starts a recording is over then.
+record_marked() { # file-for-its-output arguments-of-record...
+    output=$1
+    shift
+    lab-mark 1
+    { casmotion record "$@" 2>&1 >"$output"; echo $? >/tmp/record.code; } | while read -r line; do
+        case $line in *"recording domain"*) lab-mark 3 ;; esac
+        echo "$line" >&2
+    done
+    lab-mark 2
+    [ "$(cat /tmp/record.code)" = 0 ] || fail "record: exit code $(cat /tmp/record.code)"
+}
+
 # Records a configuration; a guest that is not at its end in time is destroyed. A recording stops where the guest enters Xen,
 # so without that a guest in a loop would keep its recorder for ever.
 record_for() { # seconds name file-for-what-it-says arguments-of-record...

@@ -50,7 +50,7 @@ class Equality(unittest.TestCase):
 
 
 def ran(guest: int, xen: int, dom0: int, idle: int = 0) -> bench.Run:
-    return bench.Run("", guest, {"do_mmu_update": xen, "idle_loop": idle}, dom0, 0)
+    return bench.Run("", guest, {"do_mmu_update": xen, "idle_loop": idle}, {bench.STARTING: 77 * dom0, "programs": dom0})
 
 
 class Costs(unittest.TestCase):
