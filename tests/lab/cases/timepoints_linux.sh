@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Programs of a Linux guest that hardly enter Xen, or look for flags that are not theirs (tests/lab/guest/timepoints): recorded
 # they print what they print unrecorded, and every replay passes through the same states and prints the same.
-#   arguments: number of replays, options of "casmotion record" as one word ("-" for none), programs as NAME[=ROUNDS]
+#   arguments: number of replays, options of "casmotion record" as one word ("-" for none; OWN stands for where the programs'
+#   code is), programs as NAME[=ROUNDS]
 . /lab-lib.sh
 
 replays=$1 options=$2
 shift 2
 [ "$options" != - ] || options=
+case $options in *OWN*) options=$(echo "$options" | sed "s/OWN/$(casm-timepoints code)/") ;; esac
 limit_s=${TIMEPOINTS_LIMIT_S:-300}
 mkdir -p /tmp/tp
 program_configs /tmp/tp casm-timepoints "$@"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * casm-timepoints PROGRAM[=ROUNDS]...: runs programs one after the other; "all" is each with its usual number of rounds, but for
- * the last, which shows what a leak looks like.
+ * the last, which shows what a leak looks like. "code" prints where the programs' own code lies, for "record --dense-range".
  */
 #include "timepoints.h"
 
@@ -74,6 +74,17 @@ static int run(const char *word)
     return 2;
 }
 
+/* From the first function that is linked to a little behind the last. */
+static void print_code(void)
+{
+    uintptr_t first = (uintptr_t)fail, last = first;
+
+    for ( unsigned int i = 0; i < PROGRAMS; i++ )
+        if ( (uintptr_t)programs[i].run > last )
+            last = (uintptr_t)programs[i].run;
+    printf("%lx-%lx\n", first, last + 0xff);
+}
+
 int main(int count, char **words)
 {
     int status = 0;
@@ -86,7 +97,9 @@ int main(int count, char **words)
         return 2;
     }
     for ( int i = 1; i < count && !status; i++ )
-        if ( !strcmp(words[i], "all") )
+        if ( !strcmp(words[i], "code") )
+            print_code();
+        else if ( !strcmp(words[i], "all") )
             for ( unsigned int k = 0; k < ALL && !status; k++ )
                 status = run(programs[k].name);
         else
