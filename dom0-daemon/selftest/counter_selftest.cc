@@ -120,7 +120,7 @@ bool ran_past(const casm_divergence& divergence) {
 
 struct Outcome {
     CounterVerdict verdict;
-    bool overflowed = false;  ///< a replay needed overflow interrupts: how late they come was measured
+    bool overflowed = false;  ///< overflow interrupts came: how late they are was measured
 };
 
 Result<Outcome> replay_with_margins(const SessionHost& host, LogReader& reader,
@@ -143,7 +143,7 @@ Result<Outcome> replay_with_margins(const SessionHost& host, LogReader& reader,
                 twice > CASM_MARGIN_BRANCHES && twice > margin)
                 verdict.margin_branches = static_cast<uint32_t>(std::bit_ceil(twice));
             verdict.text = with_thousands(readings.branches) + " branches counted exactly";
-            outcome.overflowed = status.apoints.overflows != 0;
+            outcome.overflowed = outcome.overflowed || status.apoints.overflows != 0;
             verdict.text += !outcome.overflowed
                                 ? "; no overflow interrupt was needed, so how late they come is not known"
                                 : ", " + with_thousands(readings.points) + " points found again, " +
@@ -152,7 +152,10 @@ Result<Outcome> replay_with_margins(const SessionHost& host, LogReader& reader,
         }
         if (report.outcome.end != ReplayEnd::kDiverged)
             return Status(Category::kInconclusive, "the self-test's replay did not end");
-        if (ran_past(status.divergence)) continue;
+        if (ran_past(status.divergence)) {
+            outcome.overflowed = true;
+            continue;
+        }
         if (!is_counter_fault(status.divergence))
             return internal_error("the self-test's replay diverged at record " +
                                   with_thousands(status.divergence.record) + ", class " +
@@ -211,7 +214,13 @@ Result<CounterVerdict> run_counter_selftest(const SessionHost& host) {
     const SessionHost quiet{host.hypervisor, host.toolstack, host.clock, host.stop, silence};
     Outcome outcome;
     for (int run = 0; run < kRunsMax; ++run) {
-        CASM_ASSIGN(outcome, run_once(quiet, place));
+        Result<Outcome> latest = run_once(quiet, place);
+        if (!latest.ok()) {
+            if (run == 0 || host.stop.requests() > 0 || latest.status().category() == Category::kInternal)
+                return latest.status();
+            break;  // what the run before said still holds
+        }
+        outcome = *std::move(latest);
         if (outcome.overflowed || outcome.verdict.health != CounterHealth::kUsable) break;
         std::error_code ignored;  // if it stays, the next recording says so
         std::filesystem::remove_all(place.path("log"), ignored);

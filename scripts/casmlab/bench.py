@@ -58,7 +58,7 @@ class Run:
             return (spent.by_place[0][counts.USER], spent.by_place[0][counts.KERNEL],
                     sum(count for function, count in for_xen.items() if function not in IDLE))
 
-        running = marks.get(RUNNING, marks[START])
+        running = marks[RUNNING]
         programs, kernel, hypervisor = dom0(marks[END] - running)
         spent = marks[END] - marks[START]
         return cls(name, spent.guest(), symbols.by_function(spent.xen[1]),

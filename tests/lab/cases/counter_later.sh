@@ -2,7 +2,7 @@
 # A counter that passed its self-test and counts a branch twice later: the next check record says so, and names it.
 . /lab-lib.sh
 
-probe_config /tmp/probe.cfg "rounds=6000"
+probe_config /tmp/probe.cfg "rounds=12000"
 casmotion record /tmp/probe.cfg -o /tmp/log >/tmp/said 2>&1 || fail "$(cat /tmp/said)"
 tail -n 1 /tmp/said
 casmotion -q replay /tmp/log --console-to /dev/null >/tmp/report 2>&1

@@ -27,6 +27,7 @@ diff /tmp/plain.flags /tmp/probe.flags >&2 || fail "recorded (second column) it 
 cmp /tmp/plain.loops /tmp/probe.loops || fail "recorded it went through other loops"
 [ -s /tmp/probe.flags ] || [ -s /tmp/probe.loops ] || fail "the probe did nothing; give it loops= or flags="
 tail -n 4 /tmp/said
+dense_points /tmp/log "$options" 10000
 
 i=0
 while [ $i -lt "$replays" ]; do

@@ -30,6 +30,7 @@ printed_done recorded
 program_output "$(guest_log recorded)" >/tmp/tp/printed
 diff /tmp/tp/expected /tmp/tp/printed >&2 || fail "recorded (second column) it printed something else"
 tail -n 4 /tmp/tp/said
+dense_points /tmp/tp/log "$options" 10000
 
 i=0
 while [ $i -lt "$replays" ]; do

@@ -13,6 +13,13 @@ skip() {
 
 guest_log() { echo "/var/log/xen/console/guest-$1.log"; }
 
+# A recording with --dense has so many points at least: one that has none would equal its replay too.
+dense_points() { # log options-of-record fewest
+    case $2 in *--dense*) ;; *) return 0 ;; esac
+    points=$(casmotion info "$1" | awk '$1 == "apoint" { gsub(",", "", $2); print $2 }')
+    [ "${points:-0}" -ge "$3" ] || fail "only ${points:-0} points in $1, not $3"
+}
+
 # Waits until a domain is gone.
 wait_gone() { # name seconds
     tenths=$(($2 * 10))
@@ -131,8 +138,8 @@ program_output() { # console-log
     tr -d '\r' <"$1" | sed -n '/work: start program/,/work: done/p' | grep -v -e '^\[' -e '^time: '
 }
 
-# The two sides of a comparison in instructions: lab-mark 1 and 2 where what counts begins and ends, and nobody who looks whether
-# it has ended. (A look costs dom0 some ten million instructions.)
+# The two sides of a comparison in instructions: lab-mark 1 and 2 where what counts begins and ends, 3 when the guest runs and
+# what started it is over; and nobody who looks whether it has ended. (A look costs dom0 some ten million instructions.)
 run_marked() { # configuration name
     xl create -q -p -F "$1" >/tmp/xl.log 2>&1 &
     creator=$!
@@ -143,11 +150,11 @@ run_marked() { # configuration name
     sleep 1
     lab-mark 1
     xl unpause "$2"
+    lab-mark 3
     wait $creator || fail "xl create: $(cat /tmp/xl.log)"
     lab-mark 2
 }
 
-# ... and lab-mark 3 when the guest runs: what starts a recording is over then.
 record_marked() { # file-for-its-output arguments-of-record...
     output=$1
     shift
