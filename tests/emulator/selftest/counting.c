@@ -133,6 +133,7 @@ static void test_timer(void)
 void test_faults(void)
 {
     unsigned int steps;
+    uint64_t flags;
 
     map_small_pages(false);
     traps.page_faults = 0;
@@ -153,6 +154,8 @@ void test_faults(void)
     check("single steps", count_of(u_mix, 0, FLAGS | FLAG_TF, COUNT_USER), BRANCHES(u_mix));
     check("  steps", traps.debug_traps > BRANCHES(u_mix), 1);
     check("single steps, no branch", count_of(u_none, 0, FLAGS | FLAG_TF, COUNT_USER), 0);
+    flags = run_user(u_flags, 0, FLAGS);
+    check("single steps: flags that an instruction leaves undefined", run_user(u_flags, 0, FLAGS | FLAG_TF), flags);
     check("single steps, self-modifying", count_of(u_modifying, 0, FLAGS | FLAG_TF, COUNT_USER), BRANCHES(u_modifying));
 
     traps.debug_traps = 0;

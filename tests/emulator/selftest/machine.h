@@ -138,7 +138,7 @@ extern const char system_call[]; /* SYSCALL's target: returns at once */
 /* --- programs.S: see there; X_branches are the conditional branches that X retires, X_all its near branches --- */
 extern const char u_none[], u_loop[], u_mix[], u_rdpmc[], u_touch[], u_mmio[], u_watched[], u_modifying[];
 extern const char u_straddling[], u_long[], u_transfers[], u_far[], u_jumps[], u_stuck[], u_end[];
-extern const char u_faulting[], u_faulting_return[], u_faulting_jump[], u_faulting_call[];
+extern const char u_flags[], u_faulting[], u_faulting_return[], u_faulting_jump[], u_faulting_call[];
 extern const char u_mix_branches[], u_touch_branches[], u_mmio_branches[], u_watched_branches[], u_modifying_branches[];
 extern const char u_transfers_branches[], u_none_all[], u_transfers_all[];
 #define BRANCHES(program) ((uint64_t)program##_branches)

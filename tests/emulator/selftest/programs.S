@@ -42,6 +42,58 @@ u_none:
         rep movsb
         int     $0x80
 
+/*
+ * Instructions that leave flags undefined, behind ones that set them all. Result: a hash over the flags. No branch but the end.
+ * (Each begins with the flags of the one before, and the same numbers.)
+ */
+        .macro  flags_of instruction:vararg
+        .irp    before, "addl %ebx, %eax", "incl %eax", "negl %eax", "shll $1, %eax", "sarl $1, %ebx", "imull %ebx, %eax", \
+                        "xorl %ebx, %eax", "rcll $1, %eax"
+        movl    $0x7fffffff, %eax
+        movl    $0x60000001, %ebx
+        movl    $9, %ecx
+        movl    $0x5555aaaa, buffer(%rip)
+        \before
+        \instruction
+        pushfq
+        popq    %rdx
+        andl    $0x8d5, %edx            /* OF, SF, ZF, AF, PF, CF */
+        rolq    $7, %r8
+        addq    %rdx, %r8
+        .endr
+        .endm
+
+        .globl  u_flags
+u_flags:
+        xorl    %r8d, %r8d
+        flags_of btl $3, buffer(%rip)
+        flags_of btsl $0, buffer(%rip)
+        flags_of btrl $1, buffer(%rip)
+        flags_of btcl %ecx, %ebx
+        flags_of lock btsl $0, buffer(%rip)
+        flags_of lock btrl $1, buffer(%rip)
+        flags_of lock btcl $2, buffer(%rip)
+        flags_of shll $3, %ebx
+        flags_of shrl %cl, %ebx
+        flags_of sarl %cl, %ebx
+        flags_of roll $3, %ebx
+        flags_of rorl %cl, %ebx
+        flags_of rcll $3, %ebx
+        flags_of rcrl %cl, %ebx
+        flags_of shldl $3, %eax, %ebx
+        flags_of shrdl %cl, %eax, %ebx
+        flags_of mull %ebx
+        flags_of imull %ebx
+        flags_of imull $3, %ebx, %eax
+        flags_of bsfl %ebx, %eax
+        flags_of bsrl %ebx, %eax
+        flags_of andl %ebx, %eax
+        flags_of testl %ebx, %eax
+        flags_of xaddl %eax, %ebx
+        flags_of cmpxchgl %eax, %ebx
+        movq    %r8, %rax
+        int     $0x80
+
 /* Each conditional branch, taken or not. */
         .globl  u_mix, u_mix_branches
         .set    u_mix_branches, 25
