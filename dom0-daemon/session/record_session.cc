@@ -262,6 +262,18 @@ Result<RecordReport> record_domain(const SessionHost& host, const HostInfo& info
     return report;
 }
 
+/// The last words of a guest, of a panic perhaps, are lost to its console's log if the domain goes before
+/// xenconsoled has read them. Nobody may be reading: bounded.
+void let_console_be_read(const SessionHost& host, DomId domain) {
+    constexpr std::chrono::milliseconds kStep{20};
+    constexpr uint64_t kPatienceNs = 2'000'000'000;
+    const uint64_t deadline_ns = host.clock.now_ns() + kPatienceNs;
+    casm_status status;
+    while (host.hypervisor.status(domain, status).ok() && status.console_unread_bytes != 0 &&
+           host.clock.now_ns() < deadline_ns)
+        host.hypervisor.wait(kStep);
+}
+
 /// `record guest.cfg`: the domain is ours.
 Result<RecordReport> record_file(const SessionHost& host, const HostInfo& info,
                                  const RecordRequest& request) {
@@ -298,6 +310,7 @@ Result<RecordReport> record_file(const SessionHost& host, const HostInfo& info,
         case RecordEnd::kVanished:
             break;
     }
+    if (!report.domain_left) let_console_be_read(host, domain);
     return report;
 }
 

@@ -12,7 +12,7 @@
 #include <stdint.h>
 #endif
 
-#define CASM_ABI_VERSION 3u
+#define CASM_ABI_VERSION 4u
 
 /* Number of our domctl; its payload (struct casm_domctl) lies in xen_domctl.u.pad (128 bytes). */
 #define XEN_DOMCTL_casm 1100
@@ -237,6 +237,7 @@ struct casm_status {
     uint64_t spurious_faults; /* page faults that a re-walk explained away: must stay 0 */
     uint64_t tsc_khz;       /* frequency of the guest's TSC */
     uint64_t branches;      /* conditional branches in CPL3 since the start; 0 without a counter */
+    uint64_t console_unread_bytes; /* printed by the guest, and not read by the console's back end yet */
     struct casm_apoint_stats apoints;
     struct casm_divergence divergence;
 };
@@ -250,6 +251,6 @@ CASM_ABI_ASSERT(sizeof(struct casm_rec) == 8, casm_rec_size);
 CASM_ABI_ASSERT(sizeof(struct casm_ring) == 200, casm_ring_size);
 CASM_ABI_ASSERT(sizeof(struct casm_domctl) <= 128, casm_domctl_size);
 CASM_ABI_ASSERT(sizeof(struct casm_divergence) == 232, casm_divergence_size);
-CASM_ABI_ASSERT(sizeof(struct casm_status) == 832, casm_status_size);
+CASM_ABI_ASSERT(sizeof(struct casm_status) == 840, casm_status_size);
 
 #endif /* CASM_ABI_H */

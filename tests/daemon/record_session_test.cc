@@ -45,6 +45,28 @@ TEST_F(SessionTest, RecordsAConfigurationFileAndDestroysItsDomain) {
     EXPECT_FALSE(report.domain_left);
 }
 
+// As xenconsoled does it: some milliseconds after the guest's end.
+TEST_F(SessionTest, ConsoleIsReadBeforeTheDomainGoes) {
+    request_.target = folder_ / "guest.cfg";
+    unsigned unread = 5;
+    xen_.on_wait = [&](FakeDomain& domain) {
+        if (domain.status.mode == CASM_MODE_ENDED) --unread;
+        domain.status.console_unread_bytes = unread;
+    };
+    recorded();
+    EXPECT_EQ(unread, 0u);
+    EXPECT_EQ(toolstack_.destroyed, 1);
+}
+
+TEST_F(SessionTest, ConsoleThatNobodyReadsIsNotWaitedForLong) {
+    request_.target = folder_ / "guest.cfg";
+    xen_.on_wait = [&](FakeDomain& domain) { domain.status.console_unread_bytes = 100; };
+    const uint64_t before_ns = clock_.now_ns();
+    recorded();
+    EXPECT_EQ(toolstack_.destroyed, 1);
+    EXPECT_LT(clock_.now_ns() - before_ns, 5'000'000'000u);
+}
+
 TEST_F(SessionTest, KeepLeavesTheDomainOfAConfigurationFile) {
     request_.target = folder_ / "guest.cfg";
     request_.keep = true;

@@ -308,6 +308,18 @@ TEST(BridgeText, SkipsWhatWasOverwrittenBeforeAnybodyLooked) {
     EXPECT_EQ(seen, 5000u);
 }
 
+TEST(BridgeText, IsUnreadUntilTheBackEndHasTakenIt) {
+    Pair pair(casm_console_layout);
+    Pair::produce(pair.guest, casm_console_layout.up, "hello");
+    EXPECT_EQ(casm_bridge_unread(&pair.bridge), 0u) << "not given to it yet";
+    pair.up();
+    EXPECT_EQ(casm_bridge_unread(&pair.bridge), 5u);
+    Pair::store(pair.standin, casm_console_layout.up.cons, 5);
+    EXPECT_EQ(casm_bridge_unread(&pair.bridge), 0u);
+    Pair::store(pair.standin, casm_console_layout.up.cons, 6);
+    EXPECT_EQ(casm_bridge_unread(&pair.bridge), 2048u) << "nonsense is bounded";
+}
+
 // Whatever both sides write: only the halves' own bytes move, each to its own place.
 TEST_P(BothLayouts, NonsenseNeverLeavesItsRing) {
     const std::uint64_t seed = base_seed();

@@ -20,34 +20,47 @@ dense_points() { # log options-of-record fewest
     [ "${points:-0}" -ge "$3" ] || fail "only ${points:-0} points in $1, not $3"
 }
 
-# Waits until a domain is gone.
-wait_gone() { # name seconds
-    tenths=$(($2 * 10))
-    while xl domid "$1" >/dev/null 2>&1; do
-        tenths=$((tenths - 1))
-        [ $tenths -gt 0 ] || fail "domain $1 is still there after $2 s; its console ends: $(tail -n 3 "$(guest_log "$1")")"
+# Seconds of the clock: a look costs time of its own under emulation, so that counting sleeps would be late.
+clock_s() { cut -d. -f1 /proc/uptime; }
+
+# Waits until a command succeeds.
+within() { # seconds command...
+    deadline_s=$(($(clock_s) + $1))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        [ "$(clock_s)" -lt $deadline_s ] || return 1
         usleep 100000
     done
+}
+
+# What a guest that does not get on waits for: its registers and stack, event channels, timers, processors.
+state_of() { # name
+    tail -n 5 "$(guest_log "$1")"
+    id=$(xl domid "$1") && for _ in 1 2 3; do xenctx -C "$id"; done
+    for key in q e a r; do xl debug-keys $key; done
+    xl dmesg | tail -n 250
+}
+
+stuck() { # name message
+    state_of "$1" >&2
+    fail "$2"
+}
+
+is_gone() { ! xl domid "$1"; }
+
+# Waits until a domain is gone.
+wait_gone() { # name seconds
+    within "$2" is_gone "$1" || stuck "$1" "domain $1 is still there after $2 s"
 }
 
 # Waits until a guest printed a line that matches.
 wait_printed() { # name pattern seconds
-    tenths=$(($3 * 10))
-    while ! grep -q -- "$2" "$(guest_log "$1")" 2>/dev/null; do
-        tenths=$((tenths - 1))
-        [ $tenths -gt 0 ] || fail "$1 did not print '$2' in $3 s; its console ends: $(tail -n 3 "$(guest_log "$1")")"
-        usleep 100000
-    done
+    within "$3" grep -q -- "$2" "$(guest_log "$1")" || stuck "$1" "$1 did not print '$2' in $3 s"
 }
 
 printed() { # name pattern
     # xenconsoled may write a little later than the domain is gone.
-    tenths=50
-    until grep -q -- "$2" "$(guest_log "$1")" || [ $tenths = 0 ]; do
-        tenths=$((tenths - 1))
-        usleep 100000
-    done
-    [ $tenths -gt 0 ] || fail "$1 never printed '$2'; its console ends: $(tail -n 3 "$(guest_log "$1")")"
+    within 5 grep -q -- "$2" "$(guest_log "$1")" || fail "$1 never printed '$2'; its console: $(cat "$(guest_log "$1")")"
 }
 
 # Types a line on a guest's console. "xl console" reads its input only from a terminal; its program can be told to. Typed
@@ -174,15 +187,13 @@ record_for() { # seconds name file-for-what-it-says arguments-of-record...
     shift 3
     casmotion record "$@" 2>"$said" &
     recorder=$!
-    tenths=$((limit_s * 10))
-    while kill -0 $recorder 2>/dev/null; do
-        tenths=$((tenths - 1))
-        if [ $tenths = 0 ]; then
-            xl destroy "$name"
-            wait $recorder
-            fail "$name is not at its end after $limit_s s; its console ends: $(tail -n 3 "$(guest_log "$name")")"
-        fi
-        usleep 100000
-    done
+    within "$limit_s" ended $recorder || {
+        state_of "$name" >&2
+        xl destroy "$name"
+        wait $recorder
+        fail "$name was not at its end after $limit_s s: $(cat "$said")"
+    }
     wait $recorder || fail "record: exit code $?: $(cat "$said")"
 }
+
+ended() { ! kill -0 "$1"; }

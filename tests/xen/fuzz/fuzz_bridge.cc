@@ -80,6 +80,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 std::uint8_t buf[256];
                 const unsigned max = input.ConsumeIntegralInRange<unsigned>(0, sizeof(buf));
                 check(casm_bridge_text(&bridge, &seen, buf, max) <= max);
+                check(casm_bridge_unread(&bridge) <= bridge.layout->up.size_bytes);
                 break;
             }
             case 6:

@@ -167,3 +167,10 @@ unsigned int casm_bridge_text(const struct casm_bridge *b, uint32_t *seen, uint8
 
     return n;
 }
+
+unsigned int casm_bridge_unread(const struct casm_bridge *b)
+{
+    const struct casm_half *h = &b->layout->up;
+
+    return ring_used(h, load(b->standin, h->prod), load(b->standin, h->cons));
+}

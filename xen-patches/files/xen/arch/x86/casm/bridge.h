@@ -51,4 +51,7 @@ void casm_bridge_down(struct casm_bridge *b, void (*wrote)(void *ctx, unsigned i
 /* Bytes of the up half that the guest published after index @seen, oldest first; at most @max, returned. Advances @seen. */
 unsigned int casm_bridge_text(const struct casm_bridge *b, uint32_t *seen, uint8_t *buf, unsigned int max);
 
+/* Bytes of the up half that the back end was given and has not read. */
+unsigned int casm_bridge_unread(const struct casm_bridge *b);
+
 #endif /* CASM_BRIDGE_H */

@@ -402,6 +402,8 @@ static int status(const struct casm_domain *c, const struct casm_domctl *op)
 
     if ( op->u.status.size_bytes < sizeof(st) )
         return -EINVAL;
+    if ( c->bridge[CASM_PAGE_CONSOLE].guest )
+        st.console_unread_bytes = casm_bridge_unread(&c->bridge[CASM_PAGE_CONSOLE]);
     memcpy(st.applied, c->applied, sizeof(st.applied));
     memcpy(st.logged, c->logged, sizeof(st.logged));
     memcpy(st.cycles, c->cycles, sizeof(st.cycles));
