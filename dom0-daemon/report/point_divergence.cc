@@ -120,6 +120,13 @@ void explain_point(DivergenceReport& report) {
         report.hints.push_back("the replay gave up " + with_thousands(expected - actual) +
                                " branches before " + point +
                                ": what the guest executed there is not what the log describes");
+    } else if (report.actual->w[1] == report.expected->w[1]) {
+        report.hints.push_back("the guest came to " + point +
+                               " with other registers than recorded (the replay's there are above): it did "
+                               "something else before, "
+                               "or the counter is not exact ('casmotion doctor' tests it; a branch that only "
+                               "this replay counted "
+                               "wrongly is not met again when the log is replayed again)");
     } else {
         report.hints.push_back(
             "after the same number of branches the guest was in another state than recorded: "

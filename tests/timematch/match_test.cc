@@ -394,6 +394,30 @@ TEST_F(Match, ByStatePastThePointIsNoticedOnTheWayToo) {
     expect_failure(seen(CASM_TM_INTERRUPT, 4, rip, 100), CASM_TM_WHY_OVERSHOT);
 }
 
+TEST_F(Match, ByStateWhatDiffersAtThePlaceOfThePointIsTold) {
+    begin(by_state(3));
+    casm_tm_obs other = seen(CASM_TM_BREAKPOINT, 3);
+    other.hash = 6;
+    EXPECT_EQ(next(other).mismatch, CASM_TM_DIFF_HASH);
+    other.rcx = 4;
+    const casm_tm_act act = next(other);
+    EXPECT_EQ(act.what, CASM_TM_BREAK);
+    EXPECT_EQ(act.mismatch, CASM_TM_DIFF_HASH | CASM_TM_DIFF_RCX);
+    begin(by_state(3));
+    EXPECT_EQ(next(seen(CASM_TM_BREAKPOINT, 2)).mismatch, 0u) << "another place: too early";
+    EXPECT_EQ(next(seen(CASM_TM_INTERRUPT, 3, rip + 1)).mismatch, 0u) << "another instruction";
+}
+
+TEST_F(Match, ByStateAGuestThatPassedThePointIsNotWaitedForInALoopWithoutBranches) {
+    const std::uint64_t limit = 500 + 2 * 10 + 500 / 16 + CASM_MATCH_TOO_FAR;
+    begin(by_state(3, 500));
+    expect(seen(CASM_TM_INTERRUPT, 3, rip + 1, limit + 1), CASM_TM_BREAK,
+           rip);  // the interrupt itself counts
+    expect_failure(seen(CASM_TM_INTERRUPT, 3, rip + 1, limit + 3), CASM_TM_WHY_OVERSHOT);
+    begin(by_state(3));
+    expect(seen(CASM_TM_INTERRUPT, 3, rip + 1, limit + 3), CASM_TM_BREAK, rip);  // nobody knows where it is
+}
+
 TEST(MatchBegin, TransfersBelongToPointsByState) {
     casm_match match;
     casm_tm_point point = canonical(3);

@@ -216,6 +216,41 @@ TEST_F(ReplayPoints, TheOvershotPointNamesTheCountThatItMet) {
     EXPECT_EQ(c.divergence.actual_w[0], 17u);
 }
 
+// The report is of the boundary that should have been the point, wherever the guest was when that was known.
+class PassedPoint : public ReplayPoints {
+  protected:
+    void pass() {
+        point_ = by_state(0, kBranch);
+        begin(point_);
+        shim.regs.rax ^= 0x10;
+        hit(kBranch, 0);
+        shim.regs.rcx ^= 0x20;
+        hit(kBranch, 0);
+        EXPECT_EQ(c.mode, CASM_MODE_REPLAY);
+    }
+    void expect_reported() {
+        expect_diverged_at(point_);
+        EXPECT_EQ(c.divergence.actual.cls, CASM_CLS_APOINT);
+        EXPECT_EQ(c.divergence.actual_w[0], point_.branches);
+        EXPECT_EQ(c.divergence.actual_w[1], point_.rip);
+        EXPECT_NE(c.divergence.actual_w[2], point_.hash);
+        EXPECT_EQ(c.divergence.regs[2], point_.rcx) << "the nearer of two: RAX differs, RCX does not";
+    }
+    Point point_;
+};
+
+TEST_F(PassedPoint, IsReportedWhenTheCountIsPastIt) {
+    pass();
+    interrupt(kNop, 1);
+    expect_reported();
+}
+
+TEST_F(PassedPoint, IsReportedAtTheNextEntry) {
+    pass();
+    enter();
+    expect_reported();
+}
+
 // --- Feeds that no recorder wrote ---
 
 class Malformed : public ReplayPoints, public testing::WithParamInterface<Wrong> {};

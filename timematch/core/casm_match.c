@@ -154,6 +154,7 @@ static struct casm_tm_act by_state(struct casm_match *m, const struct casm_tm_ob
     const struct casm_tm_point *t = &m->target;
     const struct casm_match_limits *l = &m->limits;
     uint64_t slack = 2 * (uint64_t)l->margin_branches + (t->transfers >> l->slack_shift);
+    struct casm_tm_act act;
 
     if ( obs->branches > t->branches )
         return fail(m, CASM_TM_WHY_OVERSHOT, 0);
@@ -162,7 +163,14 @@ static struct casm_tm_act by_state(struct casm_match *m, const struct casm_tm_ob
         return overflow(m, obs->transfers, t->transfers - obs->transfers - slack, CASM_TM_FLAG_TRANSFERS);
     if ( obs->branches == t->branches && !compare(t, obs) )
         return action(m, CASM_TM_DELIVER, 0, 0);
-    return approach(m, obs, t->branches - obs->branches, t->rip);
+    /* A loop without conditional branches may never come to a boundary that tells more. Exits that we see are counted as branches. */
+    if ( t->transfers && obs->transfers > t->transfers &&
+         obs->transfers - t->transfers > slack + CASM_MATCH_TOO_FAR + m->hits + m->interrupts )
+        return fail(m, CASM_TM_WHY_OVERSHOT, 0);
+    act = approach(m, obs, t->branches - obs->branches, t->rip);
+    if ( act.what == CASM_TM_BREAK && obs->branches == t->branches && obs->rip == t->rip )
+        act.mismatch = compare(t, obs);
+    return act;
 }
 
 struct casm_tm_act casm_match_next(struct casm_match *m, const struct casm_tm_obs *obs)

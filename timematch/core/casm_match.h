@@ -25,11 +25,13 @@
  * is by branches of any kind, of which every loop has one. Their count is about right: a processor adds interrupts to it, other
  * ones in a replay. While more than slack + rearm_min of target.transfers are missing: OVERFLOW in that unit, slack early, where
  * slack = 2 * margin_branches + target.transfers / 2^slack_shift. Then a breakpoint at RIP; the first boundary seen with b
- * branches and equal RIP, RCX, RSP and hash is the point. BEGIN, or an interrupt, may already be there.
+ * branches and equal RIP, RCX, RSP and hash is the point. BEGIN, or an interrupt, may already be there. BREAK says in `mismatch`
+ * what else differs at a boundary that has the RIP and the branches.
  *   Never passed if the overflow is late by less than the margin and fewer interrupts than the rest of the slack were counted
- *   between entry n and the point. With b branches, a hit with other registers goes on; with b+1, FAIL(OVERSHOT).
- *   Bound: hits <= slack + rearm_min + the branches that the recording ran while it looked for the point + 1, as RIP cannot
- *   run twice without a branch in between. However often RIP ran before.
+ *   between entry n and the point. With b branches, a hit with other registers goes on; with b+1, FAIL(OVERSHOT), and
+ *   also with b if CASM_MATCH_TOO_FAR more transfers than the slack were counted behind the target.
+ *   Bound: hits <= slack + rearm_min + the branches that the recording ran while it looked for the point + the interrupts of
+ *   the search + 1, as RIP cannot run twice without a branch in between. However often RIP ran before.
  *   target.transfers == 0 (a processor that does not count them): the same approach as to canonical points, and as many hits
  *   as the execution runs RIP in the last margin + rearm_min conditional branches; max_hits ends it with FAIL(TOO_MANY_HITS).
  *   Not injective: if the stretch comes twice to the same registers, with other memory the second time, this may stop at
@@ -65,6 +67,8 @@ extern "C" {
 #define CASM_MATCH_MAX_HITS_DEFAULT     (1u << 22)
 /* 1 interrupt in 256 branches: 10,000 interrupts a second in a loop of one branch each 390 ns. */
 #define CASM_MATCH_SLACK_SHIFT_DEFAULT  8u
+/* More than any recording runs while it looks for a point (CASM_CANON_MAX_STEPS_DEFAULT), and than interrupts add to it. */
+#define CASM_MATCH_TOO_FAR              (1u << 16)
 
 struct casm_match_limits {
     uint32_t margin_branches; /* more than the worst lateness of the overflow interrupt; 1 or more */

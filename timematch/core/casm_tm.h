@@ -127,7 +127,7 @@ struct casm_tm_act {
     uint64_t value;
     uint8_t what;     /* enum casm_tm_what */
     uint8_t why;      /* enum casm_tm_why, with FAIL; else CASM_TM_OK */
-    uint8_t mismatch; /* CASM_TM_DIFF_*, with WHY_MISMATCH; else 0 */
+    uint8_t mismatch; /* CASM_TM_DIFF_*, with WHY_MISMATCH, and with BREAK by state at the right place; else 0 */
     uint8_t flags;    /* CASM_TM_FLAG_* */
 };
 

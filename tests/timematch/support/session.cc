@@ -77,7 +77,9 @@ std::string over_the_bound(const Replayed& replayed, bool obeys_rf, std::uint64_
     std::uint64_t distance = m.target.branches;
     if (m.target.kind == CASM_TM_BY_STATE) {
         if (!m.target.transfers) return {};
-        hits += l.margin_branches + (m.target.transfers >> l.slack_shift) + looked_for;
+        // Interrupts on the way, those of the counter too, count as transfers: each lets it arrive one
+        // earlier.
+        hits += l.margin_branches + (m.target.transfers >> l.slack_shift) + looked_for + m.interrupts;
         distance = m.target.transfers;
     }
     if (m.hits > hits) return std::to_string(m.hits) + " hits, bound " + std::to_string(hits);

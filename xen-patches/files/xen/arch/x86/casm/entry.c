@@ -60,6 +60,8 @@ void casm_count_entry(unsigned int kind, uint32_t detail)
     since = casm_clock(c);
     if ( c->tp.on )
         casm_tp_entry(c);
+    if ( !casm_logging(c) ) /* diverged */
+        return;
     c->hash = casm_regs_hash(c->hash, guest_cpu_user_regs(), v);
     rec.check = c->check_shift < 64 ? c->hash >> c->check_shift : 0;
     if ( casm_exchange(c, &rec, NULL, 0, CASM_CMP_KIND | CASM_CMP_CHECK | CASM_CMP_AUX) )

@@ -121,6 +121,15 @@ void casm_stop_vcpu(struct casm_domain *c, unsigned int mode)
     write_atomic(&c->log.hdr->eof, 1);
 }
 
+void casm_divergence_regs(struct casm_divergence *dv, const struct cpu_user_regs *r)
+{
+    dv->regs[0] = r->rax;  dv->regs[1] = r->rbx;  dv->regs[2] = r->rcx;   dv->regs[3] = r->rdx;
+    dv->regs[4] = r->rsi;  dv->regs[5] = r->rdi;  dv->regs[6] = r->rbp;   dv->regs[7] = r->rsp;
+    dv->regs[8] = r->r8;   dv->regs[9] = r->r9;   dv->regs[10] = r->r10;  dv->regs[11] = r->r11;
+    dv->regs[12] = r->r12; dv->regs[13] = r->r13; dv->regs[14] = r->r14;  dv->regs[15] = r->r15;
+    dv->regs[16] = r->rip; dv->regs[17] = r->rflags;
+}
+
 void casm_diverge(struct casm_domain *c, const struct casm_rec *expected, const uint64_t *expected_w,
                   const struct casm_rec *actual, const uint64_t *actual_w, unsigned int nw)
 {
@@ -148,11 +157,7 @@ void casm_diverge(struct casm_domain *c, const struct casm_rec *expected, const 
     dv->ordinal = c->ordinal;
     dv->record = c->records;
     dv->blob_offset = ~0ull;
-    dv->regs[0] = r->rax;  dv->regs[1] = r->rbx;  dv->regs[2] = r->rcx;   dv->regs[3] = r->rdx;
-    dv->regs[4] = r->rsi;  dv->regs[5] = r->rdi;  dv->regs[6] = r->rbp;   dv->regs[7] = r->rsp;
-    dv->regs[8] = r->r8;   dv->regs[9] = r->r9;   dv->regs[10] = r->r10;  dv->regs[11] = r->r11;
-    dv->regs[12] = r->r12; dv->regs[13] = r->r13; dv->regs[14] = r->r14;  dv->regs[15] = r->r15;
-    dv->regs[16] = r->rip; dv->regs[17] = r->rflags;
+    casm_divergence_regs(dv, r);
     c->end_reason = CASM_END_DIVERGED;
     casm_stop_vcpu(c, CASM_MODE_DIVERGED);
 }

@@ -309,20 +309,53 @@ static bool match_begin(struct casm_domain *c)
     }
     tp->active = true;
     tp->passed = false;
+    tp->near.mismatch = 0;
     tp->reason = CASM_TM_BEGIN;
+
+    return true;
+}
+
+static void remember(struct casm_timepoint *tp, const struct casm_tm_obs *obs, const struct cpu_user_regs *regs, uint8_t mismatch)
+{
+    /* RCX and RSP are in the hash too: a smaller set is a smaller number. */
+    if ( tp->near.mismatch && mismatch > tp->near.mismatch )
+        return;
+    tp->near.mismatch = mismatch;
+    tp->near.hash = obs->hash;
+    tp->near.regs = *regs;
+}
+
+static void diverge(struct casm_domain *c, const struct casm_tm_point *here)
+{
+    struct apoint expected, actual;
+
+    describe(&expected, &c->tp.match.target);
+    describe(&actual, here);
+    casm_diverge(c, &expected.rec, expected.w, &actual.rec, actual.w, 3);
+}
+
+/* Where it was passed, if anywhere; the registers are those of there. */
+static bool lost_near(struct casm_domain *c)
+{
+    struct casm_tm_point there = c->tp.match.target;
+
+    if ( !c->tp.near.mismatch )
+        return false;
+    there.hash = c->tp.near.hash;
+    diverge(c, &there);
+    casm_divergence_regs(&c->divergence, &c->tp.near.regs);
 
     return true;
 }
 
 static void lost(struct casm_domain *c, const struct casm_tm_obs *obs)
 {
-    const struct casm_tm_point *target = &c->tp.match.target;
-    struct casm_tm_point here = { .kind = target->kind, .branches = obs->branches, .rip = obs->rip, .hash = obs->hash };
-    struct apoint expected, actual;
+    struct casm_tm_point here = {
+        .kind = c->tp.match.target.kind, .branches = obs->branches, .rip = obs->rip, .hash = obs->hash
+    };
 
-    describe(&expected, target);
-    describe(&actual, &here);
-    casm_diverge(c, &expected.rec, expected.w, &actual.rec, actual.w, 3);
+    if ( !lost_near(c) )
+        diverge(c, &here);
 }
 
 static unsigned int replay_point(struct casm_domain *c, struct cpu_user_regs *regs, const struct casm_tm_obs *obs)
@@ -412,6 +445,8 @@ static unsigned int replay_exit(struct casm_domain *c, struct cpu_user_regs *reg
         lost(c, &obs);
         return CASM_EXIT_AGAIN;
     }
+    if ( act.mismatch )
+        remember(tp, &obs, regs, act.mismatch);
     arm(tp, regs, &act);
 
     return CASM_EXIT_SKIP;
@@ -473,6 +508,8 @@ void casm_tp_entry(struct casm_domain *c)
         casm_hide_step(regs);
         disarm(tp, regs);
         tp->active = false;
+        if ( c->mode == CASM_MODE_REPLAY && lost_near(c) )
+            return;
     }
     tp->entry_count = casm_counter_read(&tp->counter, CASM_EVENT_CONDITIONAL);
     mark(tp);

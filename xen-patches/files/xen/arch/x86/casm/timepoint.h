@@ -25,7 +25,6 @@
 #define CASM_MAX_DENSE_EVERY (1u << 30)
 
 struct casm_domain;
-struct cpu_user_regs;
 
 struct casm_timepoint {
     struct casm_counter_state counter;
@@ -55,6 +54,11 @@ struct casm_timepoint {
         struct casm_canon canon; /* recording */
         struct casm_match match; /* replay */
     };
+    struct {               /* replay: of the boundaries passed with the point's branches and RIP, the one most like it */
+        uint8_t mismatch;  /* CASM_TM_DIFF_*; 0: none */
+        uint64_t hash;
+        struct cpu_user_regs regs;
+    } near;
     struct casm_apoint_stats stats;
 };
 
@@ -66,7 +70,10 @@ void casm_tp_stop(struct casm_domain *c);
 /* The recording or replay is over: an exit must leave nothing of ours behind. In the vCPU's context. */
 void casm_tp_drop(struct casm_domain *c);
 
-/* A counted entry, before registers are hashed: ends whatever is under way. */
+/*
+ * A counted entry, before registers are hashed: ends whatever is under way. A replay that was looking for a point diverges here
+ * if it passed a boundary that has the point's place and other registers, which says more than the entry.
+ */
 void casm_tp_entry(struct casm_domain *c);
 /* An exit that no entry led to. CASM_EXIT_*; interrupts are off. */
 unsigned int casm_tp_exit(struct casm_domain *c);
