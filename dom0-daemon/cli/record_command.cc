@@ -125,7 +125,7 @@ class RecordCommand final : public Command {
         return {};
     }
 
-    static constexpr uint64_t kMaxDense = uint64_t{1} << 30;  // what Xen takes
+    static constexpr uint64_t kMaxDense = uint64_t{1} << 15;  // what Xen takes
     static constexpr uint64_t kMaxDelayUs = 10'000'000;       // ten seconds: as good as never
 
     RecordRequest request_;

@@ -111,7 +111,9 @@ void explain_point(DivergenceReport& report) {
     }
     if (report.actual->cls != CASM_CLS_APOINT) return;
     const uint64_t expected = report.expected->w[0], actual = report.actual->w[0];
-    if (actual > expected) {
+    const bool same_place = report.actual->w[1] == report.expected->w[1];
+    const bool same_registers = same_place && report.actual->w[2] == report.expected->w[2];
+    if (actual > expected || (actual == expected && same_registers)) {
         report.hints.push_back(
             "the replay was " + with_thousands(actual - expected) + " branches past " + point +
             " when it could first be stopped: the counter's overflow interrupt came later than the margin "
@@ -120,13 +122,15 @@ void explain_point(DivergenceReport& report) {
         report.hints.push_back("the replay gave up " + with_thousands(expected - actual) +
                                " branches before " + point +
                                ": what the guest executed there is not what the log describes");
-    } else if (report.actual->w[1] == report.expected->w[1]) {
-        report.hints.push_back("the guest came to " + point +
+    } else if (same_place) {
+        report.hints.push_back("the guest came to the instruction of " + point +
                                " with other registers than recorded (the replay's there are above): it did "
                                "something else before, "
-                               "or the counter is not exact ('casmotion doctor' tests it; a branch that only "
-                               "this replay counted "
-                               "wrongly is not met again when the log is replayed again)");
+                               "or the overflow interrupt came later than the margin (a larger --margin "
+                               "helps), or the counter is "
+                               "not exact ('casmotion doctor' tests it; a branch that only this replay "
+                               "counted wrongly is not met "
+                               "again when the log is replayed again)");
     } else {
         report.hints.push_back(
             "after the same number of branches the guest was in another state than recorded: "

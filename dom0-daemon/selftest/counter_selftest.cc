@@ -115,7 +115,10 @@ std::string late_text(uint64_t late_branches, uint32_t margin) {
 /// margin?
 bool ran_past(const casm_divergence& divergence) {
     return divergence.expected.cls == CASM_CLS_APOINT && divergence.actual.cls == CASM_CLS_APOINT &&
-           divergence.actual_w[0] > divergence.expected_w[0];
+           (divergence.actual_w[0] > divergence.expected_w[0] ||
+            // exactly at the point's count, and nothing tells that it is not a later boundary
+            std::equal(std::begin(divergence.actual_w), std::end(divergence.actual_w),
+                       std::begin(divergence.expected_w)));
 }
 
 struct Outcome {

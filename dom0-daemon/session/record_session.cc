@@ -270,7 +270,7 @@ void let_console_be_read(const SessionHost& host, DomId domain) {
     const uint64_t deadline_ns = host.clock.now_ns() + kPatienceNs;
     casm_status status;
     while (host.hypervisor.status(domain, status).ok() && status.console_unread_bytes != 0 &&
-           host.clock.now_ns() < deadline_ns)
+           host.clock.now_ns() < deadline_ns && host.stop.requests() < 2)
         host.hypervisor.wait(kStep);
 }
 
@@ -291,8 +291,13 @@ Result<RecordReport> record_file(const SessionHost& host, const HostInfo& info,
     CASM_TRY(check_config(config));
     if (host.stop.requests() > 0)
         return Status(Category::kInconclusive, "interrupted before the recording began");
-    CASM_ASSIGN(RecordReport report,
-                record_domain(host, info, domain, config, request, "the domain is destroyed"));
+    Result<RecordReport> recorded =
+        record_domain(host, info, domain, config, request, "the domain is destroyed");
+    if (!recorded.ok()) {
+        let_console_be_read(host, domain);
+        return recorded.status();
+    }
+    RecordReport report = std::move(*recorded);
     switch (report.outcome.end) {
         case RecordEnd::kGuest:
             if (request.keep) owned.keep();

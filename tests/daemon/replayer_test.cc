@@ -225,6 +225,33 @@ TEST_F(ReplayerTest, SameStateAtAnotherCountIsACounterFaultToo) {
         << *report.counter_fault;
 }
 
+struct PointHint {
+    const char* says;
+    void (*change)(Record&);
+};
+
+/// What the report says of a point that was not found depends on what the replay was at.
+class HintOfAPoint : public ReplayerTest, public testing::WithParamInterface<PointHint> {};
+
+TEST_P(HintOfAPoint, TellsWhatMayBeToBlame) {
+    const std::vector<Record> log = synthetic_log({.seed = 15, .entries = 2000});
+    std::vector<Record> execution = log;
+    GetParam().change(execution[index_of(log, CASM_CLS_APOINT)]);
+    const Result<ReplayOutcome> outcome = replay(execution, log);
+    ASSERT_TRUE(outcome.ok());
+    const DivergenceReport report = make_divergence_report(*reader_, outcome->status.divergence, {});
+    EXPECT_TRUE(std::any_of(report.hints.begin(), report.hints.end(), [](const std::string& hint) {
+        return hint.find(GetParam().says) != std::string::npos;
+    })) << to_text(report);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Replayer, HintOfAPoint,
+    testing::Values(PointHint{" 3 branches past the point", [](Record& r) { r.w[0] += 3, r.w[1] += 2; }},
+                    PointHint{"came to the instruction of the point", [](Record& r) { r.w[2] ^= 1; }},
+                    PointHint{"in another state than recorded", [](Record& r) { r.w[1] += 2, r.w[2] ^= 1; }},
+                    PointHint{"gave up 1 branch", [](Record& r) { r.w[0] -= 1, r.w[1] += 2; }}));
+
 struct PointChange {
     const char* field;
     void (*change)(Record&);

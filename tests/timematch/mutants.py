@@ -49,6 +49,8 @@ MUTANTS = [
      ["match"]),
     ("by state: waits for ever in a loop without branches", "casm_match.c", "slack + CASM_MATCH_TOO_FAR + m->hits", "~0ULL / 2 + slack + m->hits", ["match"]),
     ("by state: given up too early", "casm_match.c", "slack + CASM_MATCH_TOO_FAR + m->hits", "0 * slack + m->hits", ["match"]),
+    ("by state: hits are no transfers", "casm_match.c", "CASM_MATCH_TOO_FAR + m->hits + m->interrupts", "CASM_MATCH_TOO_FAR + m->interrupts", ["match"]),
+    ("by state: an earlier round counts as the point's place", "casm_match.c", " &&\n         obs->transfers + (t->transfers >> l->slack_shift) >= t->transfers )", " )", ["match"]),
     ("by state: what differs is not told", "casm_match.c", "act.mismatch = compare(t, obs);", "act.mismatch = 0;", ["match"]),
     ("by state: the count is not compared", "casm_match.c", "if ( obs->branches == t->branches && !compare(t, obs) )",
      "if ( !compare(t, obs) )", ["match", WHOLE]),

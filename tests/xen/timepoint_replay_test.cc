@@ -219,8 +219,8 @@ TEST_F(ReplayPoints, TheOvershotPointNamesTheCountThatItMet) {
 // The report is of the boundary that should have been the point, wherever the guest was when that was known.
 class PassedPoint : public ReplayPoints {
   protected:
-    void pass() {
-        point_ = by_state(0, kBranch);
+    void pass(const Point& point) {
+        point_ = point;
         begin(point_);
         shim.regs.rax ^= 0x10;
         hit(kBranch, 0);
@@ -240,15 +240,49 @@ class PassedPoint : public ReplayPoints {
 };
 
 TEST_F(PassedPoint, IsReportedWhenTheCountIsPastIt) {
-    pass();
+    pass(by_state(0, kBranch));
     interrupt(kNop, 1);
     expect_reported();
 }
 
 TEST_F(PassedPoint, IsReportedAtTheNextEntry) {
-    pass();
+    pass(by_state(0, kBranch));
     enter();
     expect_reported();
+}
+
+TEST_F(PassedPoint, WithAnotherCountIsACounterFaultWhateverWasPassedBefore) {
+    Point point = by_state(1, kBranch);
+    point.branches = 0;  // of the recording's counter
+    pass(point);
+    shim.regs.rax ^= 0x10;
+    shim.regs.rcx ^= 0x20;
+    hit(kBranch, 1);
+    expect_diverged_at(point_);
+    EXPECT_EQ(c.divergence.actual_w[0], point_.branches + 1);
+    EXPECT_EQ(c.divergence.actual_w[2], point_.hash);
+}
+
+TEST_F(PassedPoint, IsForgottenWhenThePointIsFound) {
+    point_ = by_state(0, kBranch);
+    Point second = by_state(1, kBranch);
+    second.hash ^= 1;
+    feed_entry();
+    feed(record_of(point_));
+    feed_event(kTimerPort);
+    feed(record_of(second));
+    feed_entry();
+    finish();
+    enter();
+    shim.regs.rax ^= 0x10;
+    hit(kBranch, 0);
+    shim.regs.rax ^= 0x10;
+    hit(kBranch, 0);
+    ASSERT_EQ(c.tp.stats.by_state, 1u);
+    interrupt(kNop, 7);
+    EXPECT_EQ(c.mode, CASM_MODE_DIVERGED);
+    EXPECT_EQ(c.divergence.actual_w[0], 7u);
+    EXPECT_EQ(c.divergence.actual_w[1], kNop);
 }
 
 // --- Feeds that no recorder wrote ---

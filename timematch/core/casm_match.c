@@ -163,12 +163,14 @@ static struct casm_tm_act by_state(struct casm_match *m, const struct casm_tm_ob
         return overflow(m, obs->transfers, t->transfers - obs->transfers - slack, CASM_TM_FLAG_TRANSFERS);
     if ( obs->branches == t->branches && !compare(t, obs) )
         return action(m, CASM_TM_DELIVER, 0, 0);
-    /* A loop without conditional branches may never come to a boundary that tells more. Exits that we see are counted as branches. */
+    /* A loop without conditional branches may never come to a boundary that tells more. Our own exits are counted as transfers. */
     if ( t->transfers && obs->transfers > t->transfers &&
          obs->transfers - t->transfers > slack + CASM_MATCH_TOO_FAR + m->hits + m->interrupts )
         return fail(m, CASM_TM_WHY_OVERSHOT, 0);
     act = approach(m, obs, t->branches - obs->branches, t->rip);
-    if ( act.what == CASM_TM_BREAK && obs->branches == t->branches && obs->rip == t->rip )
+    /* Earlier rounds of a loop are other boundaries; interrupts of the recording, which made the target's count larger, are not. */
+    if ( act.what == CASM_TM_BREAK && obs->branches == t->branches && obs->rip == t->rip &&
+         obs->transfers + (t->transfers >> l->slack_shift) >= t->transfers )
         act.mismatch = compare(t, obs);
     return act;
 }

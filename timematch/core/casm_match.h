@@ -26,7 +26,7 @@
  * ones in a replay. While more than slack + rearm_min of target.transfers are missing: OVERFLOW in that unit, slack early, where
  * slack = 2 * margin_branches + target.transfers / 2^slack_shift. Then a breakpoint at RIP; the first boundary seen with b
  * branches and equal RIP, RCX, RSP and hash is the point. BEGIN, or an interrupt, may already be there. BREAK says in `mismatch`
- * what else differs at a boundary that has the RIP and the branches.
+ * what else differs at a boundary that has the RIP and the branches, and is not nearer than interrupts explain.
  *   Never passed if the overflow is late by less than the margin and fewer interrupts than the rest of the slack were counted
  *   between entry n and the point. With b branches, a hit with other registers goes on; with b+1, FAIL(OVERSHOT), and
  *   also with b if CASM_MATCH_TOO_FAR more transfers than the slack were counted behind the target.
@@ -42,8 +42,9 @@
  * Targets come from a log file, which nobody vouches for: begin checks them, and casm_match_next is defined for any sequence
  * of observations; the max_hits-th breakpoint hit is the last one that is not answered with a further BREAK.
  *
- * A guest that diverged, or was let past the point by an overflow later than the margin, may go on for ever without an
- * observation that could tell (a loop without branches that never comes to the breakpoint). The caller needs a time limit.
+ * A guest that diverged, or was let past a canonical point (or one by state with transfers == 0) by an overflow later than the
+ * margin, may go on for ever without an observation that could tell (a loop without branches that never comes to the
+ * breakpoint). The caller needs a time limit.
  *
  * What the caller must see to: after a hit RF stays set until the instruction has run (an exit in between that is not
  * reported here keeps it in its frame). A second hit at `from` with an unchanged count and no other observation in between
@@ -67,7 +68,7 @@ extern "C" {
 #define CASM_MATCH_MAX_HITS_DEFAULT     (1u << 22)
 /* 1 interrupt in 256 branches: 10,000 interrupts a second in a loop of one branch each 390 ns. */
 #define CASM_MATCH_SLACK_SHIFT_DEFAULT  8u
-/* More than any recording runs while it looks for a point (CASM_CANON_MAX_STEPS_DEFAULT), and than interrupts add to it. */
+/* More than any recording runs while it looks for a point (max_steps of casm_canon_limits: see CASM_MAX_DENSE_EVERY). */
 #define CASM_MATCH_TOO_FAR              (1u << 16)
 
 struct casm_match_limits {

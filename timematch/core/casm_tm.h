@@ -83,7 +83,7 @@ enum casm_tm_what {
 
 enum casm_tm_why {
     CASM_TM_OK = 0,
-    CASM_TM_WHY_OVERSHOT = 1,      /* the count is past the point and the point was not met */
+    CASM_TM_WHY_OVERSHOT = 1,      /* the count (by state: that of transfers, too) is past the point, which was not met */
     CASM_TM_WHY_MISMATCH = 2,      /* canonical: at the boundary after the b-th branch; `mismatch` says what differs */
     CASM_TM_WHY_TOO_MANY_HITS = 3, /* limits.max_hits */
     CASM_TM_WHY_NO_BRANCH = 4,     /* canonical: the instruction at `from` completed and the count did not grow */

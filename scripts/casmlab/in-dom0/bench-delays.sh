@@ -9,7 +9,7 @@ for program in $programs; do
     name=${program%%=*}
     program_configs "/tmp/$name" casm-timepoints "$program"
     xl create -q "/tmp/$name/plain.cfg" || fail "xl create"
-    wait_gone plain 120
+    wait_gone plain 240
     grep '^time: ' "$(guest_log plain)" | tr -d '\r' >"/share/$name-plain.late"
 
     casmotion -q record "/tmp/$name/recorded.cfg" -o "/tmp/$name.none" --no-counter --json >"/share/$name-none.json" &

@@ -5,7 +5,7 @@
 for kind in boot:0 reboot:1 panic:3; do # SHUTDOWN_poweroff, _reboot, _crash
     name=${kind%:*} code=${kind#*:}
     xl create -q "/guest/$name.cfg" || fail "xl create $name"
-    wait_gone "$name" 60
+    wait_gone "$name" 120
     printed "$name" "work: start $name"
     grep -q "reason code $code" "/var/log/xen/xl-$name.log" || fail "$name: $(cat "/var/log/xen/xl-$name.log")"
 done

@@ -25,7 +25,7 @@ clock_s() { cut -d. -f1 /proc/uptime; }
 
 # Waits until a command succeeds.
 within() { # seconds command...
-    deadline_s=$(($(clock_s) + $1))
+    deadline_s=$(($(clock_s) + $1 + 1)) # the second that has begun
     shift
     until "$@" >/dev/null 2>&1; do
         [ "$(clock_s)" -lt $deadline_s ] || return 1

@@ -103,9 +103,11 @@ bool casm_take_blob(struct casm_domain *c, struct casm_rec *rec, uint64_t *w, un
 void casm_publish(struct casm_domain *c, bool notify);
 bool casm_room(struct casm_domain *c);
 void casm_stop_vcpu(struct casm_domain *c, unsigned int mode);
-void casm_divergence_regs(struct casm_divergence *dv, const struct cpu_user_regs *r);
 void casm_diverge(struct casm_domain *c, const struct casm_rec *expected, const uint64_t *expected_w,
                   const struct casm_rec *actual, const uint64_t *actual_w, unsigned int nw);
+/* ... with other registers than the present ones. */
+void casm_diverge_at(struct casm_domain *c, const struct casm_rec *expected, const uint64_t *expected_w,
+                     const struct casm_rec *actual, const uint64_t *actual_w, unsigned int nw, const struct cpu_user_regs *regs);
 
 /* Symmetric exchange of a SYNC class: logs @rec and @w when recording, replaces (and compares) them when replaying. */
 static inline bool casm_exchange(struct casm_domain *c, struct casm_rec *rec, uint64_t *w, unsigned int nw, unsigned int cmp)

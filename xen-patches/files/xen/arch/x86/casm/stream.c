@@ -121,27 +121,21 @@ void casm_stop_vcpu(struct casm_domain *c, unsigned int mode)
     write_atomic(&c->log.hdr->eof, 1);
 }
 
-void casm_divergence_regs(struct casm_divergence *dv, const struct cpu_user_regs *r)
-{
-    dv->regs[0] = r->rax;  dv->regs[1] = r->rbx;  dv->regs[2] = r->rcx;   dv->regs[3] = r->rdx;
-    dv->regs[4] = r->rsi;  dv->regs[5] = r->rdi;  dv->regs[6] = r->rbp;   dv->regs[7] = r->rsp;
-    dv->regs[8] = r->r8;   dv->regs[9] = r->r9;   dv->regs[10] = r->r10;  dv->regs[11] = r->r11;
-    dv->regs[12] = r->r12; dv->regs[13] = r->r13; dv->regs[14] = r->r14;  dv->regs[15] = r->r15;
-    dv->regs[16] = r->rip; dv->regs[17] = r->rflags;
-}
-
 void casm_diverge(struct casm_domain *c, const struct casm_rec *expected, const uint64_t *expected_w,
                   const struct casm_rec *actual, const uint64_t *actual_w, unsigned int nw)
 {
+    casm_diverge_at(c, expected, expected_w, actual, actual_w, nw,
+                    current == c->d->vcpu[0] ? guest_cpu_user_regs() : &c->d->vcpu[0]->arch.user_regs);
+}
+
+void casm_diverge_at(struct casm_domain *c, const struct casm_rec *expected, const uint64_t *expected_w,
+                     const struct casm_rec *actual, const uint64_t *actual_w, unsigned int nw, const struct cpu_user_regs *r)
+{
     struct casm_divergence *dv = &c->divergence;
-    const struct cpu_user_regs *r = &c->d->vcpu[0]->arch.user_regs;
     unsigned int i;
 
     if ( c->mode != CASM_MODE_REPLAY )
         return;
-
-    if ( current == c->d->vcpu[0] )
-        r = guest_cpu_user_regs();
 
     if ( expected )
         dv->expected = *expected;
@@ -157,7 +151,11 @@ void casm_diverge(struct casm_domain *c, const struct casm_rec *expected, const 
     dv->ordinal = c->ordinal;
     dv->record = c->records;
     dv->blob_offset = ~0ull;
-    casm_divergence_regs(dv, r);
+    dv->regs[0] = r->rax;  dv->regs[1] = r->rbx;  dv->regs[2] = r->rcx;   dv->regs[3] = r->rdx;
+    dv->regs[4] = r->rsi;  dv->regs[5] = r->rdi;  dv->regs[6] = r->rbp;   dv->regs[7] = r->rsp;
+    dv->regs[8] = r->r8;   dv->regs[9] = r->r9;   dv->regs[10] = r->r10;  dv->regs[11] = r->r11;
+    dv->regs[12] = r->r12; dv->regs[13] = r->r13; dv->regs[14] = r->r14;  dv->regs[15] = r->r15;
+    dv->regs[16] = r->rip; dv->regs[17] = r->rflags;
     c->end_reason = CASM_END_DIVERGED;
     casm_stop_vcpu(c, CASM_MODE_DIVERGED);
 }

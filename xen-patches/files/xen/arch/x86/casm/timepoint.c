@@ -325,13 +325,13 @@ static void remember(struct casm_timepoint *tp, const struct casm_tm_obs *obs, c
     tp->near.regs = *regs;
 }
 
-static void diverge(struct casm_domain *c, const struct casm_tm_point *here)
+static void diverge(struct casm_domain *c, const struct casm_tm_point *here, const struct cpu_user_regs *regs)
 {
     struct apoint expected, actual;
 
     describe(&expected, &c->tp.match.target);
     describe(&actual, here);
-    casm_diverge(c, &expected.rec, expected.w, &actual.rec, actual.w, 3);
+    casm_diverge_at(c, &expected.rec, expected.w, &actual.rec, actual.w, 3, regs);
 }
 
 /* Where it was passed, if anywhere; the registers are those of there. */
@@ -342,20 +342,19 @@ static bool lost_near(struct casm_domain *c)
     if ( !c->tp.near.mismatch )
         return false;
     there.hash = c->tp.near.hash;
-    diverge(c, &there);
-    casm_divergence_regs(&c->divergence, &c->tp.near.regs);
+    diverge(c, &there, &c->tp.near.regs);
 
     return true;
 }
 
 static void lost(struct casm_domain *c, const struct casm_tm_obs *obs)
 {
-    struct casm_tm_point here = {
-        .kind = c->tp.match.target.kind, .branches = obs->branches, .rip = obs->rip, .hash = obs->hash
-    };
+    const struct casm_tm_point *target = &c->tp.match.target;
+    struct casm_tm_point here = { .kind = target->kind, .branches = obs->branches, .rip = obs->rip, .hash = obs->hash };
 
-    if ( !lost_near(c) )
-        diverge(c, &here);
+    /* The point's registers with another count: not the guest is to blame. */
+    if ( (obs->rip == target->rip && obs->hash == target->hash) || !lost_near(c) )
+        diverge(c, &here, guest_cpu_user_regs());
 }
 
 static unsigned int replay_point(struct casm_domain *c, struct cpu_user_regs *regs, const struct casm_tm_obs *obs)

@@ -22,7 +22,7 @@
 
 /* What start takes: an hour is as good as never, and NOW() plus it cannot overflow; the most that casm_canon_begin() takes. */
 #define CASM_MAX_DELAY_NS 3600000000000ull
-#define CASM_MAX_DENSE_EVERY (1u << 30)
+#define CASM_MAX_DENSE_EVERY (1u << 15) /* a recording looks for a point so long; well below CASM_MATCH_TOO_FAR */
 
 struct casm_domain;
 
