@@ -3,6 +3,9 @@
 
 fail() {
     echo "FAILED: $*" >&2
+    # The machine itself may be to blame.
+    dmesg | grep -iE 'segfault|general protection|oops|bug:|warning:|memory: kill|out of memory|rcu.*stall|clocksource.*unstable' |
+        tail -n 20 >&2
     exit 1
 }
 
