@@ -123,11 +123,12 @@ static bool dense_here(const struct casm_timepoint *tp, const struct cpu_user_re
     return unlikely(tp->dense_every) && regs->rip >= tp->dense_first && regs->rip <= tp->dense_last;
 }
 
-static void canon_begin(struct casm_timepoint *tp)
+static void canon_begin(struct casm_timepoint *tp, const struct cpu_user_regs *regs)
 {
     struct casm_canon_limits limits = { .max_steps = CASM_CANON_MAX_STEPS_DEFAULT };
 
-    if ( tp->dense_every )
+    /* Elsewhere names by state would only be worse: two calls of a function, one after the other, may have equal registers. */
+    if ( dense_here(tp, regs) )
         limits.max_steps = tp->dense_every;
     casm_canon_begin(&tp->canon, &limits);
     tp->active = true;
@@ -201,7 +202,7 @@ static unsigned int record_exit(struct casm_domain *c, struct cpu_user_regs *reg
     if ( !casm_room(c) )
         return CASM_EXIT_AGAIN;
     if ( !tp->active )
-        canon_begin(tp);
+        canon_begin(tp, regs);
     casm_step_off(tp, regs, tp->reason == CASM_TM_STEP);
     if ( !tp->fetched )
     {
