@@ -108,6 +108,8 @@ MUTANTS = [
     ("an entry hides what was passed", "timepoint.c", "if ( c->mode == CASM_MODE_REPLAY && lost_near(c) )", "if ( 0 )", "timepoint_replay"),
     ("the registers are those of later", "timepoint.c", "diverge(c, &there, &c->tp.near.regs);", "diverge(c, &there, guest_cpu_user_regs());",
      "timepoint_replay"),
+    ("dense points elsewhere are named by state", "timepoint.c", "    if ( dense_here(tp, regs) )\n        limits", "    if ( tp->dense_every )\n        limits",
+     "timepoint"),
     ("RF stays at a point", "timepoint.c",
      "    tp->due = false;\n    disarm(tp, regs);\n    regs->rflags &= ~(uint64_t)X86_EFLAGS_RF;",
      "    tp->due = false;\n    disarm(tp, regs);\n    ;", "timepoint_trap"),

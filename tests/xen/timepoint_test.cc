@@ -42,6 +42,16 @@ TEST_F(RecordPoints, AnEffectThatWaitedGetsACanonicalPointAfterTheNextBranch) {
     EXPECT_EQ(c.tp.stats.steps, 2u);
 }
 
+TEST_F(RecordPoints, DenseModeElsewhereLeavesItItsName) {
+    c.tp.dense_every = 1;
+    c.tp.dense_first = c.tp.dense_last = SHIM_GUEST_VA + 100;
+    overdue();
+    interrupt(kNop, 1010);
+    EXPECT_EQ(step(kBranch, 1010), CASM_EXIT_SKIP) << "by state, which may be mistaken, it could be here";
+    EXPECT_EQ(step(kNop, 1011), CASM_EXIT_DELIVER);
+    EXPECT_EQ(c.tp.stats.canonical, 1u);
+}
+
 TEST_F(RecordPoints, BeforeTheDelayNothingIsStepped) {
     world.signal(kTimerPort);
     shim.now += kMaxDelayNs - 1;
