@@ -122,21 +122,17 @@ void explain_point(DivergenceReport& report) {
         report.hints.push_back("the replay gave up " + with_thousands(expected - actual) +
                                " branches before " + point +
                                ": what the guest executed there is not what the log describes");
-    } else if (same_place) {
-        report.hints.push_back("the guest came to the instruction of " + point +
-                               " with other registers than recorded (the replay's there are above): it did "
-                               "something else before, "
-                               "or the overflow interrupt came later than the margin (a larger --margin "
-                               "helps), or the counter is "
-                               "not exact ('casmotion doctor' tests it; a branch that only this replay "
-                               "counted wrongly is not met "
-                               "again when the log is replayed again)");
     } else {
         report.hints.push_back(
-            "after the same number of branches the guest was in another state than recorded: "
-            "it did something else, or the counter is not exact ('casmotion doctor' tests it; "
-            "a branch that only this replay counted wrongly is not met again when the log is replayed "
-            "again)");
+            (same_place
+                 ? "the guest came to the instruction of " + point +
+                       " with other registers than recorded (the replay's there are above): the overflow "
+                       "interrupt came later than the margin (a larger --margin helps), or "
+                 : std::string("after the same number of branches the guest was in another state than "
+                               "recorded: ")) +
+            "it did something else, or the counter is not exact ('casmotion doctor' tests it; a branch that "
+            "only "
+            "this replay counted wrongly is not met again when the log is replayed again)");
     }
 }
 

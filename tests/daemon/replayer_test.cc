@@ -54,6 +54,12 @@ class ReplayerTest : public testing::Test {
         return replayer.run(stall_limit_ns);
     }
 
+    /// The report of a replay that differs.
+    DivergenceReport diverged(const std::vector<Record>& execution, const std::vector<Record>& log) {
+        const ReplayOutcome outcome = replay(execution, log).value();
+        return make_divergence_report(*reader_, outcome.status.divergence, {});
+    }
+
     TempFolder folder_;
     FakeClock clock_;
     FakeStop stop_;
@@ -217,9 +223,7 @@ TEST_F(ReplayerTest, SameStateAtAnotherCountIsACounterFaultToo) {
     const size_t at = index_of(log, CASM_CLS_APOINT);
     std::vector<Record> execution = log;
     execution[at].w[0] -= 1;
-    const Result<ReplayOutcome> outcome = replay(execution, log);
-    ASSERT_TRUE(outcome.ok());
-    const DivergenceReport report = make_divergence_report(*reader_, outcome->status.divergence, {});
+    const DivergenceReport report = diverged(execution, log);
     ASSERT_TRUE(report.counter_fault);
     EXPECT_NE(report.counter_fault->find(with_thousands(log[at].w[0] - 1) + " counted"), std::string::npos)
         << *report.counter_fault;
@@ -237,9 +241,7 @@ TEST_P(HintOfAPoint, TellsWhatMayBeToBlame) {
     const std::vector<Record> log = synthetic_log({.seed = 15, .entries = 2000});
     std::vector<Record> execution = log;
     GetParam().change(execution[index_of(log, CASM_CLS_APOINT)]);
-    const Result<ReplayOutcome> outcome = replay(execution, log);
-    ASSERT_TRUE(outcome.ok());
-    const DivergenceReport report = make_divergence_report(*reader_, outcome->status.divergence, {});
+    const DivergenceReport report = diverged(execution, log);
     EXPECT_TRUE(std::any_of(report.hints.begin(), report.hints.end(), [](const std::string& hint) {
         return hint.find(GetParam().says) != std::string::npos;
     })) << to_text(report);
@@ -265,9 +267,7 @@ TEST_P(EveryFieldOfAPoint, IsComparedAndShown) {
     const size_t at = index_of(log, CASM_CLS_APOINT);
     std::vector<Record> execution = log;
     GetParam().change(execution[at]);
-    const Result<ReplayOutcome> outcome = replay(execution, log);
-    ASSERT_TRUE(outcome.ok());
-    const DivergenceReport report = make_divergence_report(*reader_, outcome->status.divergence, {});
+    const DivergenceReport report = diverged(execution, log);
     EXPECT_EQ(report.record, at);
     EXPECT_FALSE(report.counter_fault);
     EXPECT_TRUE(std::any_of(report.differences.begin(), report.differences.end(),
@@ -297,9 +297,7 @@ TEST_F(ReplayerTest, EntryBeforeAPointIsExplained) {
     const size_t at = index_of(log, CASM_CLS_APOINT);
     std::vector<Record> execution = log;
     execution[at] = {.cls = CASM_CLS_ENTRY, .kind = CASM_ENTRY_EXCEPTION, .aux = 14};
-    const Result<ReplayOutcome> outcome = replay(execution, log);
-    ASSERT_TRUE(outcome.ok());
-    const DivergenceReport report = make_divergence_report(*reader_, outcome->status.divergence, {});
+    const DivergenceReport report = diverged(execution, log);
     EXPECT_EQ(report.cls, "apoint");
     EXPECT_NE(to_text(report).find("entered Xen before it came to the point"), std::string::npos)
         << to_text(report);

@@ -33,6 +33,13 @@ class ReplayPoints : public Timed {
                 hash_at(entry_hash(), rip, shim.branches + branches)};
     }
     std::uint64_t entry_hash() { return c.ordinal == 0 ? hash_at(c.hash, shim.regs.rip) : c.hash; }
+    // The entry, and two points; the second has no effect.
+    void feed_points(const Point& first, const Point& second) {
+        feed_entry();
+        feed(record_of(first));
+        feed_event(kTimerPort);
+        feed(record_of(second));
+    }
     void begin(const Point& point) {
         feed_entry();
         feed(record_of(point));
@@ -267,10 +274,7 @@ TEST_F(PassedPoint, IsForgottenWhenThePointIsFound) {
     point_ = by_state(0, kBranch);
     Point second = by_state(1, kBranch);
     second.hash ^= 1;
-    feed_entry();
-    feed(record_of(point_));
-    feed_event(kTimerPort);
-    feed(record_of(second));
+    feed_points(point_, second);
     feed_entry();
     finish();
     enter();
@@ -374,10 +378,7 @@ TEST_F(ReplayPoints, AnUpcallAtThePointIsDeliveredBeforeTheNextSearch) {
     Point first = canonical(1);
     Point second = canonical(2);
     second.hash = hash_at(first.hash, kNop, 2);
-    feed_entry();
-    feed(record_of(first));
-    feed_event(kTimerPort);
-    feed(record_of(second));
+    feed_points(first, second);
     finish();
     enter();
     hit(kBranch, 0);

@@ -128,6 +128,7 @@ void casm_diverge(struct casm_domain *c, const struct casm_rec *expected, const 
                     current == c->d->vcpu[0] ? guest_cpu_user_regs() : &c->d->vcpu[0]->arch.user_regs);
 }
 
+/* Registers too are in place before casm_stop_vcpu(): dom0 reads the divergence as soon as it sees the end. */
 void casm_diverge_at(struct casm_domain *c, const struct casm_rec *expected, const uint64_t *expected_w,
                      const struct casm_rec *actual, const uint64_t *actual_w, unsigned int nw, const struct cpu_user_regs *r)
 {

@@ -20,9 +20,12 @@
 #include "casm_match.h"
 #include "counter.h"
 
-/* What start takes: an hour is as good as never, and NOW() plus it cannot overflow; the most that casm_canon_begin() takes. */
+/*
+ * What start takes. An hour is as good as never, and NOW() plus it cannot overflow. A recording looks for a point for so many
+ * instructions: well below CASM_MATCH_TOO_FAR, or the replay would give it up.
+ */
 #define CASM_MAX_DELAY_NS 3600000000000ull
-#define CASM_MAX_DENSE_EVERY (1u << 15) /* a recording looks for a point so long; well below CASM_MATCH_TOO_FAR */
+#define CASM_MAX_DENSE_EVERY (1u << 15)
 
 struct casm_domain;
 
