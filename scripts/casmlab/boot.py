@@ -89,10 +89,7 @@ def tail(console: str) -> str:
 def command_line(machine: Machine, folder: Path, out_fd: int | None, err_fd: int | None) -> list[str]:
     """The emulator's arguments. folder: private folder of this boot; without descriptors: interactive."""
     share = machine.share or folder / "share"
-    # Programs of dom0 crash on the emulated EPYC while Xen, stock Xen too, switches the FPU lazily; why is not known. Not seen
-    # with this.
-    eager = "spec-ctrl=eager-fpu " if machine.pmu else ""
-    xen_arguments = f"{XEN_ARGUMENTS} {eager}{machine.xen_arguments}".strip()
+    xen_arguments = f"{XEN_ARGUMENTS} {machine.xen_arguments}".strip()
     dom0_arguments = f"{DOM0_ARGUMENTS} {machine.dom0_arguments}".strip()
     arguments = [
         *emulator.command(machine.pmu), "-accel", "tcg", "-m", str(machine.memory_mib), "-smp", str(machine.processors),

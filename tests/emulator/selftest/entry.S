@@ -94,6 +94,7 @@ vector_\number:
         VECTOR  2 0
         VECTOR  3 0
         VECTOR  6 0
+        VECTOR  7 0
         VECTOR  8 1
         VECTOR  13 1
         VECTOR  14 1

@@ -114,20 +114,20 @@ uint64_t option(const char *name, uint64_t otherwise)
 }
 
 /* --- counters --- */
-static void cpuid(uint32_t leaf, uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d)
+void cpuid(uint32_t leaf, uint32_t subleaf, uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d)
 {
-    asm volatile("cpuid" : "=a"(*a), "=b"(*b), "=c"(*c), "=d"(*d) : "a"(leaf), "c"(0));
+    asm volatile("cpuid" : "=a"(*a), "=b"(*b), "=c"(*c), "=d"(*d) : "a"(leaf), "c"(subleaf));
 }
 
 static void find_counters(void)
 {
     uint32_t a, b, c, d;
 
-    cpuid(0, &a, &b, &c, &d);
+    cpuid(0, 0, &a, &b, &c, &d);
     amd = b == 0x68747541; /* "Auth" */
     if ( amd )
     {
-        cpuid(0x80000001, &a, &b, &c, &d);
+        cpuid(0x80000001, 0, &a, &b, &c, &d);
         core = c >> 23 & 1;
         select0 = core ? 0xc0010200 : 0xc0010000;
         count0 = core ? 0xc0010201 : 0xc0010004;
@@ -137,7 +137,7 @@ static void find_counters(void)
         say("AMD, %s\n", core ? "core counters" : "K7 counters");
         return;
     }
-    cpuid(0xa, &a, &b, &c, &d);
+    cpuid(0xa, 0, &a, &b, &c, &d);
     select0 = 0x186;
     count0 = 0xc1;
     event_conditional = 0x01c4;

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "features.h"
+
 /* Bits of an event select; and this processor's events "retired conditional branches" and "retired branches". */
 #define COUNT_USER (1u << 16)
 #define COUNT_KERNEL (1u << 17)
@@ -34,6 +36,7 @@ extern uint64_t event; /* the one that counter_start() selects */
 /* Interrupt vectors */
 #define VECTOR_DB 1
 #define VECTOR_NMI 2
+#define VECTOR_NM 7
 #define VECTOR_PF 14
 #define VECTOR_COUNTER 0x40
 #define VECTOR_TIMER 0x41
@@ -102,6 +105,7 @@ uint64_t option(const char *name, uint64_t otherwise); /* name=NUMBER on the com
 void say(const char *format, ...);                     /* %d %u %x take 64 bits; %s */
 void check(const char *what, uint64_t got, uint64_t expected);
 void finish(void) __attribute__((noreturn));           /* ends the emulator: exit code 1 all well, 3 something failed */
+void cpuid(uint32_t leaf, uint32_t subleaf, uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d);
 uint32_t select_msr(unsigned int counter);
 uint32_t count_msr(unsigned int counter);
 void counter_start(uint64_t value, uint32_t bits);     /* counter 0 */
@@ -114,7 +118,7 @@ void *memcpy(void *to, const void *from, size_t n);
 
 /* --- traps.c --- */
 struct traps {
-    unsigned int nmis, interrupts, debug_traps, page_faults, timers;
+    unsigned int nmis, interrupts, debug_traps, page_faults, timers, no_fpu;
     unsigned int from_user;           /* all of them, and not INT 0x80, that were taken at CPL 3 */
     uint64_t rip, cs, count;          /* of the last NMI or counter interrupt: where, and the counter in the handler */
     bool lvt_masked;                  /* the local APIC's entry was masked by the interrupt */
@@ -144,11 +148,21 @@ extern const char u_transfers_branches[], u_none_all[], u_transfers_all[];
 #define BRANCHES(program) ((uint64_t)program##_branches)
 #define ALL_BRANCHES(program) ((uint64_t)program##_all)
 
-/* --- counting.c, branches.c, overflow.c --- */
+/* Programs of one instruction, and whether it faults while CR0.TS is set: once. */
+struct fpu_program {
+    const void *code;
+    const char *name;
+    uint32_t needs; /* HAS_ bits */
+    uint32_t faults;
+};
+extern const struct fpu_program fpu_programs[], fpu_programs_end[];
+
+/* --- counting.c, branches.c, overflow.c, fpu.c --- */
 uint64_t count_of(const void *program, uint64_t argument, uint64_t rflags, uint32_t bits);
 void test_counting(void);
 void test_faults(void);
 void test_branches(void);
 void test_overflow(void);
+void test_fpu(void);
 
 #endif /* SELFTEST_MACHINE_H */

@@ -12,5 +12,6 @@ void selftest(void)
     test_faults();
     test_branches();
     test_overflow();
+    test_fpu();
     finish();
 }

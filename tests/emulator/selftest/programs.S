@@ -3,6 +3,8 @@
  * User programs: argument in RDI; INT 0x80 ends them, with the result in RAX. X_branches: conditional branches of X; X_all: all
  * its near branches. Where X_all is missing, they are the same or follow from the argument.
  */
+#include "features.h"
+
         .section .user, "awx"
         .balign 4096
 
@@ -389,6 +391,81 @@ u_long:
         popq    %rdi
 6:      ret
         .balign 4096
+
+/*
+ * One instruction each: the features it needs (features.h), whether CR0.TS makes it fault, the instruction. Those that
+ * load what the one before has saved come behind it.
+ */
+        .macro  fpu needs faults instruction:vararg
+        .section .user, "awx"
+8:      xorl    %ecx, %ecx              /* XGETBV's operand */
+        \instruction
+        int     $0x80
+        .section .rodata.names, "a"
+9:      .asciz  "\instruction"
+        .section .rodata.fpu_programs, "a"
+        .quad   8b, 9b
+        .long   \needs, \faults
+        .endm
+
+        .section .rodata.fpu_programs, "a"
+        .balign 8
+        .globl  fpu_programs, fpu_programs_end
+fpu_programs:
+        fpu     0 1 fldz
+        fpu     0 1 fwait
+        fpu     0 1 fnstcw buffer
+        fpu     0 1 fxsave buffer
+        fpu     0 1 fxrstor buffer
+        fpu     0 1 fninit
+        fpu     0 1 movd %eax, %mm0
+        fpu     0 1 paddb %mm0, %mm1
+        fpu     0 1 movq2dq %mm0, %xmm0
+        fpu     0 1 movdq2q %xmm0, %mm0
+        fpu     0 1 cvtpi2ps %mm0, %xmm0
+        fpu     0 1 cvtpi2pd %mm0, %xmm0
+        fpu     0 1 cvtps2pi %xmm0, %mm0
+        fpu     0 1 cvtpd2pi %xmm0, %mm0
+        fpu     0 1 cvttps2pi %xmm0, %mm0
+        fpu     0 1 cvttpd2pi %xmm0, %mm0
+        fpu     0 1 emms
+        fpu     0 1 movups buffer, %xmm0
+        fpu     0 1 movdqu %xmm0, buffer
+        fpu     0 1 movq %xmm0, %rax
+        fpu     0 1 movntdq %xmm0, buffer
+        fpu     0 1 pxor %xmm0, %xmm1
+        fpu     0 1 pmovmskb %xmm0, %eax
+        fpu     0 1 addsd %xmm0, %xmm1
+        fpu     0 1 cvtsi2sd %eax, %xmm0
+        fpu     0 1 stmxcsr buffer
+        fpu     0 1 ldmxcsr buffer
+        fpu     HAS_SSE4A 1 extrq $1, $2, %xmm0
+        fpu     HAS_SSE4A 1 extrq %xmm0, %xmm1
+        fpu     HAS_SSE4A 1 insertq $1, $2, %xmm0, %xmm1
+        fpu     HAS_SSE42 1 pcmpgtq %xmm0, %xmm1
+        fpu     HAS_XSAVE 1 xsave buffer
+        fpu     HAS_XSAVE 1 xrstor buffer
+        fpu     HAS_XSAVE 1 xsave64 buffer
+        fpu     HAS_XSAVE 1 xrstor64 buffer
+        fpu     HAS_XSAVEOPT 1 xsaveopt buffer
+        fpu     HAS_XSAVEOPT 1 xsaveopt64 buffer
+        fpu     HAS_AVX 1 vmovdqu buffer, %ymm0
+        fpu     HAS_AVX 1 vmovdqu %ymm0, buffer
+        fpu     HAS_AVX 1 vxorps %ymm0, %ymm1, %ymm2
+        fpu     HAS_AVX 1 vpmovmskb %xmm0, %eax
+        fpu     HAS_AVX 1 vzeroupper
+        fpu     HAS_AVX 1 vzeroall
+        fpu     HAS_AVX2 1 vpcmpeqb %ymm0, %ymm1, %ymm2
+        fpu     HAS_AVX2 1 vpmovmskb %ymm0, %eax
+        fpu     HAS_AVX2 1 vpbroadcastb %xmm0, %ymm1
+        fpu     0 0 movntiq %rax, buffer
+        fpu     0 0 prefetcht0 buffer
+        fpu     0 0 mfence
+        fpu     HAS_SSE42 0 crc32b %al, %ecx
+        fpu     HAS_XSAVE 0 xgetbv
+        fpu     HAS_BMI 0 andn %eax, %ecx, %edx
+        .section .rodata.fpu_programs, "a"
+fpu_programs_end:
 
         .section .user_bss, "aw", @nobits
         .balign 4096

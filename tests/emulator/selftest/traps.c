@@ -20,7 +20,7 @@ static uint8_t nmi_stack[16384] __attribute__((aligned(16))), debug_stack[16384]
     trap_stack[16384] __attribute__((aligned(16)));
 
 extern uint64_t tss_descriptor[], small_page_table[];
-extern char vector_0[], vector_1[], vector_2[], vector_3[], vector_6[], vector_8[], vector_13[], vector_14[], vector_0x40[],
+extern char vector_0[], vector_1[], vector_2[], vector_3[], vector_6[], vector_7[], vector_8[], vector_13[], vector_14[], vector_0x40[],
     vector_0x41[], vector_0xff[], vector_0x80[];
 
 /* An overflow is acknowledged, and Intel's LVT entry, which masked itself, opened. */
@@ -81,6 +81,10 @@ void trap(struct frame *f)
         if ( traps.resume_at )
             f->rip = traps.resume_at;
         return;
+    case VECTOR_NM:
+        traps.no_fpu++;
+        asm volatile("clts");
+        return;
     case VECTOR_PF:
         if ( page_fault() )
             return;
@@ -125,6 +129,7 @@ void traps_set_up(void)
     gate(VECTOR_NMI, vector_2, 0, IST_NMI);
     gate(3, vector_3, 3, 0);
     gate(6, vector_6, 0, 0);
+    gate(VECTOR_NM, vector_7, 0, 0);
     gate(8, vector_8, 0, 0);
     gate(13, vector_13, 0, 0);
     gate(VECTOR_PF, vector_14, 0, 0);

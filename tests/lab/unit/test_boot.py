@@ -3,7 +3,6 @@
 import argparse
 import unittest
 from pathlib import Path
-from unittest import mock
 
 import lab_path  # noqa: F401
 from casmlab import boot, cli, emulator
@@ -64,13 +63,6 @@ class CommandLine(unittest.TestCase):
 
     def test_has_no_icount_unless_asked_for(self):
         self.assertNotIn("-icount", self.arguments())
-
-    def test_has_xen_switch_the_fpu_eagerly_on_the_emulator_with_a_counter(self):
-        for pmu, expected in ((None, False), (emulator.Counter(), True)):
-            with mock.patch.object(emulator, "command", return_value=["emulator"]):
-                words = self.value(self.arguments(pmu=pmu, xen_arguments="a=b"), "-append").split()
-            self.assertEqual("spec-ctrl=eager-fpu" in words, expected)
-            self.assertEqual(words[-1], "a=b")
 
     def test_names_the_packaged_emulator_unless_a_counter_is_asked_for(self):
         arguments = self.arguments()
