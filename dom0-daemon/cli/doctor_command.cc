@@ -19,7 +19,8 @@ class DoctorCommand final : public Command {
             "  casmotion doctor\n"
             "  casmotion doctor --json\n"
             "\n"
-            "One line per thing that recording needs. Exit codes: 0 this host can record, 69 it cannot.");
+            "One line per thing that recording needs. Exit codes: 0 this host can record, 2 usage, 69 it "
+            "cannot.");
     }
 
     Status run(const GlobalOptions&) override {

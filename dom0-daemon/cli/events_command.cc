@@ -66,7 +66,7 @@ class EventsCommand final : public Command {
             "\n"
             "A line is: index of the record, @ synchronous entries before it, class, fields. Exit codes: 0, "
             "2 usage, 65 the\n"
-            "log is damaged or has no end (what is good is printed).");
+            "log is damaged or has no end (what is good is printed), 69 it cannot be read.");
     }
 
     Status run(const GlobalOptions&) override {

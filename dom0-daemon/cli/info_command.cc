@@ -18,7 +18,8 @@ class InfoCommand final : public Command {
             "  casmotion info boot.log\n"
             "  casmotion info boot.log --json\n"
             "\n"
-            "Exit codes: 0, 2 usage, 65 the log is damaged or has no end (what is good is described).");
+            "Exit codes: 0, 2 usage, 65 the log is damaged or has no end (what is good is described), 69 it "
+            "cannot be read.");
     }
 
     Status run(const GlobalOptions&) override {

@@ -67,7 +67,7 @@ class RecordCommand final : public Command {
             "LOG.incomplete\n"
             "while it is written. Exit codes: 0 the log is complete, 2 usage, 65 the log has no end, 69 the "
             "host lacks\n"
-            "something, 70 internal.");
+            "something, 70 internal, 75 interrupted before the recording began.");
     }
 
     Status run(const GlobalOptions& global) override {

@@ -75,8 +75,10 @@ void ReplayOptions::declare(CLI::App& app) {
     app.add_option("--stall-timeout", stall_timeout,
                    "give up when nothing was replayed for that long (default 120, 0: never)")
         ->type_name("SECONDS");
-    app.add_option("--margin", margin,
-                   "branches by which the counter's overflow interrupts may come late (default 256)")
+    app.add_option(
+           "--margin", margin,
+           "branches by which the counter's overflow interrupts may come late (default: as its test found, "
+           "at least 256)")
         ->type_name("BRANCHES");
     app.add_flag("--keep", keep, "leave the domain, paused where the replay ended");
 }

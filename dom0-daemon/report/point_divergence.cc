@@ -130,9 +130,9 @@ void explain_point(DivergenceReport& report) {
                        "interrupt came later than the margin (a larger --margin helps), or "
                  : std::string("after the same number of branches the guest was in another state than "
                                "recorded: ")) +
-            "it did something else, or the counter is not exact ('casmotion doctor' tests it; a branch that "
-            "only "
-            "this replay counted wrongly is not met again when the log is replayed again)");
+            "the guest did something else before, or the counter is not exact ('casmotion doctor' tests it; "
+            "a branch that only this replay counted wrongly is not met again when the log is replayed "
+            "again)");
     }
 }
 

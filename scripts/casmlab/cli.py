@@ -27,21 +27,34 @@ examples:
                                                       processors with a counter whose interrupts come late
   scripts/lab soak --runs 20                          20 recordings under disturbances, 40 replays
   scripts/lab shell                                   a shell in dom0 (Ctrl-A x ends the machine)
-  scripts/lab build                                   fetches and builds everything, boots nothing
+  scripts/lab build                                   fetches and builds what the lab needs, boots nothing
+  scripts/lab clean xen                               removes the cached builds of Xen
 
 In dom0: /guest/*.cfg are guests (plain: outside the recording cpupool; light, work, boot, idle, spin, panic, reboot:
 inside), /share is the folder given with --share, /var/log/xen/console holds what guests print.
 
-exit code of run: the command's; 69 if the lab could not be brought up, 124 if the time ran out.
+exit code of run: the command's, 124 if the time ran out; of soak: 1 if a replay was not equal; of all: 2 usage, 69 if the
+lab could not be brought up, 130 interrupted.
 """
 
 STAGES = ("source", "xen", "stock", "tools", "kernels", "dom0", "emulator")
+
+
+def _examples_of(command: str) -> str:
+    """Those of EXAMPLES that begin with this command, and the exit codes."""
+    lines = [line for line in EXAMPLES.splitlines() if line.startswith(f"  scripts/lab {command} ")
+             or line == f"  scripts/lab {command}"]
+    return "\n".join(["examples:", *lines, "", EXAMPLES[EXAMPLES.index("exit code"):]])
 
 
 def parser() -> argparse.ArgumentParser:
     main_parser = argparse.ArgumentParser(prog="scripts/lab", description=DESCRIPTION, epilog=EXAMPLES,
                                           formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = main_parser.add_subparsers(dest="command", required=True, metavar="run|shell|soak|bench|build|clean")
+
+    def add_command(name: str, **arguments) -> argparse.ArgumentParser:
+        return commands.add_parser(name, epilog=_examples_of(name), formatter_class=argparse.RawDescriptionHelpFormatter,
+                                   **arguments)
 
     machine = argparse.ArgumentParser(add_help=False)
     machine.add_argument("--stock", action="store_true", help="Xen without xen-patches/")
@@ -75,16 +88,16 @@ def parser() -> argparse.ArgumentParser:
                      help="a faulty counter: the N-th branch, and then each M-th, is counted twice")
     machine.add_argument("--qemu-args", default="", metavar="ARGS", help="more arguments for the emulator")
 
-    run = commands.add_parser("run", parents=[machine], help="run a command in dom0, return its output and exit code",
-                              usage="scripts/lab run [options] -- COMMAND [ARGUMENT...]")
+    run = add_command("run", parents=[machine], help="run a command in dom0, return its output and exit code",
+                      usage="scripts/lab run [options] -- COMMAND [ARGUMENT...]")
     run.add_argument("--timeout", type=_at_least(1), default=600, metavar="S", help="give up after so many seconds (600)")
     run.add_argument("--script", type=Path, metavar="FILE", help="run this shell script of the host; COMMAND is its arguments")
     run.add_argument("words", nargs="*", metavar="COMMAND", help="one word: a shell script; several: a program and arguments")
 
-    commands.add_parser("shell", parents=[machine], help="an interactive shell in dom0", usage="scripts/lab shell [options]")
+    add_command("shell", parents=[machine], help="an interactive shell in dom0", usage="scripts/lab shell [options]")
 
-    soak_parser = commands.add_parser("soak", parents=[machine], usage="scripts/lab soak [options]",
-                                      help="record under many disturbances, replay each recording twice; or --points")
+    soak_parser = add_command("soak", parents=[machine], usage="scripts/lab soak [options]",
+                              help="record under many disturbances, replay each recording twice; or --points")
     soak_parser.add_argument("--points", action="store_true",
                              help="instead: guests that hardly enter Xen, --runs recordings of each on counters whose interrupts "
                                   "are 0, up to 30, up to 200 and by chance late")
@@ -96,8 +109,8 @@ def parser() -> argparse.ArgumentParser:
     soak_parser.add_argument("--keep", type=Path, default=Path("."), metavar="DIR",
                              help="where the logs of failed runs go (the current folder)")
 
-    bench_parser = commands.add_parser("bench", parents=[machine], usage="scripts/lab bench [options]",
-                                       help="what a recording costs, in instructions, by cause; use it with --icount")
+    bench_parser = add_command("bench", parents=[machine], usage="scripts/lab bench [options]",
+                               help="what a recording costs, in instructions, by cause; use it with --icount")
     bench_parser.add_argument("--guest-config", choices=tuple(guest.CONFIGS), default="work", metavar="NAME",
                               help="which of the lab's guests (work)")
     bench_parser.add_argument("--points", action="store_true",
@@ -106,10 +119,10 @@ def parser() -> argparse.ArgumentParser:
                               help="instead: how long effects wait for a point, without points between entries and with them; "
                                    "needs --pmu, and not --icount")
 
-    build = commands.add_parser("build", help="fetch and build, boot nothing")
+    build = add_command("build", help="fetch and build, boot nothing")
     build.add_argument("stage", nargs="?", choices=STAGES, help="only this (default: everything but stock and emulator)")
 
-    clean = commands.add_parser("clean", help="remove cached stages")
+    clean = add_command("clean", help="remove cached stages")
     clean.add_argument("stage", nargs="?", help="only stages of this name, e.g. xen, tools, kernel-amd64 (default: all)")
     return main_parser
 

@@ -16,6 +16,11 @@ SCRIPTS = Path(__file__).resolve().parent / "in-dom0"
 PRESET = "release"
 CASMOTION = xen.PROJECT / "build" / PRESET / "dom0-daemon" / "casmotion"
 TIMEOUT_S = 300
+EPILOG = """\
+example: scripts/demo --guest rt
+
+exit codes: 0 replayed as recorded, 1 it differs, 2 usage, 69 a step failed, 130 interrupted
+"""
 
 
 @dataclasses.dataclass
@@ -110,7 +115,8 @@ def costs(plain: bench.Run, recorded: bench.Run) -> Costs:
 
 
 def main(argv: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="scripts/demo", description=__doc__.partition(": ")[2])
+    parser = argparse.ArgumentParser(prog="scripts/demo", description=__doc__.partition(": ")[2], epilog=EPILOG,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--guest", choices=("amd64", "cloud", "rt"), default="amd64", help="kernel of the guest (amd64)")
     parser.add_argument("--no-setup", action="store_true", help="do not install missing packages")
     arguments = parser.parse_args(argv)

@@ -56,8 +56,10 @@ class ReplayerTest : public testing::Test {
 
     /// The report of a replay that differs.
     DivergenceReport diverged(const std::vector<Record>& execution, const std::vector<Record>& log) {
-        const ReplayOutcome outcome = replay(execution, log).value();
-        return make_divergence_report(*reader_, outcome.status.divergence, {});
+        const Result<ReplayOutcome> outcome = replay(execution, log);
+        EXPECT_TRUE(outcome.ok());
+        return outcome.ok() ? make_divergence_report(*reader_, outcome->status.divergence, {})
+                            : DivergenceReport{};
     }
 
     TempFolder folder_;
@@ -251,6 +253,8 @@ INSTANTIATE_TEST_SUITE_P(
     Replayer, HintOfAPoint,
     testing::Values(PointHint{" 3 branches past the point", [](Record& r) { r.w[0] += 3, r.w[1] += 2; }},
                     PointHint{"came to the instruction of the point", [](Record& r) { r.w[2] ^= 1; }},
+                    PointHint{"the guest did something else before, or the counter is not exact",
+                              [](Record& r) { r.w[2] ^= 1; }},
                     PointHint{"in another state than recorded", [](Record& r) { r.w[1] += 2, r.w[2] ^= 1; }},
                     PointHint{"gave up 1 branch", [](Record& r) { r.w[0] -= 1, r.w[1] += 2; }}));
 

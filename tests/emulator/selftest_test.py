@@ -56,6 +56,9 @@ class OnEachProcessor(unittest.TestCase):
             with self.subTest(processor):
                 self.check(emulator.Counter(processor))
 
+    def test_the_default_one_lacks_no_instruction_that_the_test_executes(self):
+        self.assertIn("\nskipped: 0 instructions", self.check(emulator.Counter()).text)
+
     def test_interrupts_are_as_late_as_asked_for_and_repeatable(self):
         for processor in emulator.PROCESSORS:
             for branches, instructions in ((30, 0), (200, 0), (0, 20), (30, 20)):

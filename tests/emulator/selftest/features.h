@@ -10,5 +10,6 @@
 #define HAS_SSE4A 16
 #define HAS_SSE42 32
 #define HAS_BMI 64
+#define HAS_POPCNT 128
 
 #endif /* SELFTEST_FEATURES_H */

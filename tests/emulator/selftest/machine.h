@@ -33,6 +33,9 @@ extern uint64_t event; /* the one that counter_start() selects */
 #define FLAG_TF 0x100u
 #define FLAG_IF 0x200u
 
+#define CR0_MP 2ul
+#define CR0_TS 8ul
+
 /* Interrupt vectors */
 #define VECTOR_DB 1
 #define VECTOR_NMI 2
@@ -155,7 +158,7 @@ struct fpu_program {
     uint32_t needs; /* HAS_ bits */
     uint32_t faults;
 };
-extern const struct fpu_program fpu_programs[], fpu_programs_end[];
+extern const struct fpu_program fpu_programs[], fpu_programs_fwait[], fpu_programs_end[];
 
 /* --- counting.c, branches.c, overflow.c, fpu.c --- */
 uint64_t count_of(const void *program, uint64_t argument, uint64_t rflags, uint32_t bits);

@@ -399,6 +399,8 @@ u_long:
         .macro  fpu needs faults instruction:vararg
         .section .user, "awx"
 8:      xorl    %ecx, %ecx              /* XGETBV's operand */
+        movl    $7, %eax                /* XSAVE's */
+        xorl    %edx, %edx
         \instruction
         int     $0x80
         .section .rodata.names, "a"
@@ -410,9 +412,10 @@ u_long:
 
         .section .rodata.fpu_programs, "a"
         .balign 8
-        .globl  fpu_programs, fpu_programs_end
+        .globl  fpu_programs, fpu_programs_fwait, fpu_programs_end
 fpu_programs:
         fpu     0 1 fldz
+fpu_programs_fwait:
         fpu     0 1 fwait
         fpu     0 1 fnstcw buffer
         fpu     0 1 fxsave buffer
@@ -442,6 +445,7 @@ fpu_programs:
         fpu     HAS_SSE4A 1 extrq $1, $2, %xmm0
         fpu     HAS_SSE4A 1 extrq %xmm0, %xmm1
         fpu     HAS_SSE4A 1 insertq $1, $2, %xmm0, %xmm1
+        fpu     HAS_SSE4A 1 insertq %xmm0, %xmm1
         fpu     HAS_SSE42 1 pcmpgtq %xmm0, %xmm1
         fpu     HAS_XSAVE 1 xsave buffer
         fpu     HAS_XSAVE 1 xrstor buffer
@@ -463,6 +467,7 @@ fpu_programs:
         fpu     0 0 mfence
         fpu     HAS_SSE42 0 crc32b %al, %ecx
         fpu     HAS_XSAVE 0 xgetbv
+        fpu     HAS_POPCNT 0 popcnt %eax, %edx
         fpu     HAS_BMI 0 andn %eax, %ecx, %edx
         .section .rodata.fpu_programs, "a"
 fpu_programs_end:

@@ -20,8 +20,8 @@ static uint8_t nmi_stack[16384] __attribute__((aligned(16))), debug_stack[16384]
     trap_stack[16384] __attribute__((aligned(16)));
 
 extern uint64_t tss_descriptor[], small_page_table[];
-extern char vector_0[], vector_1[], vector_2[], vector_3[], vector_6[], vector_7[], vector_8[], vector_13[], vector_14[], vector_0x40[],
-    vector_0x41[], vector_0xff[], vector_0x80[];
+extern char vector_0[], vector_1[], vector_2[], vector_3[], vector_6[], vector_7[], vector_8[], vector_13[], vector_14[],
+    vector_0x40[], vector_0x41[], vector_0xff[], vector_0x80[];
 
 /* An overflow is acknowledged, and Intel's LVT entry, which masked itself, opened. */
 static void counter_interrupt(const struct frame *f, uint32_t lvt)
@@ -65,6 +65,16 @@ static void debug_trap(struct frame *f)
     asm volatile("mov %0, %%dr6" : : "r"(DR6_NOTHING));
 }
 
+static bool no_fpu(void)
+{
+    uint64_t cr0;
+
+    asm volatile("mov %%cr0, %0" : "=r"(cr0));
+    asm volatile("clts");
+    traps.no_fpu++;
+    return cr0 & CR0_TS;
+}
+
 void trap(struct frame *f)
 {
     traps.from_user += (f->cs & 3) == 3;
@@ -82,8 +92,8 @@ void trap(struct frame *f)
             f->rip = traps.resume_at;
         return;
     case VECTOR_NM:
-        traps.no_fpu++;
-        asm volatile("clts");
+        if ( !no_fpu() )
+            break;
         return;
     case VECTOR_PF:
         if ( page_fault() )

@@ -21,8 +21,8 @@
 #include "counter.h"
 
 /*
- * What start takes. An hour is as good as never, and NOW() plus it cannot overflow. A recording looks for a point for so many
- * instructions: well below CASM_MATCH_TOO_FAR, or the replay would give it up.
+ * What start takes. An hour is as good as never, and NOW() plus it cannot overflow. With --dense N a recording looks for a
+ * point for up to N instructions: N must be well below CASM_MATCH_TOO_FAR, or the replay would give the point up.
  */
 #define CASM_MAX_DELAY_NS 3600000000000ull
 #define CASM_MAX_DENSE_EVERY (1u << 15)
