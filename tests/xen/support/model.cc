@@ -38,8 +38,9 @@ class Model {
         log_ = &log;
         check(world_.attach(options_.ring_bytes) == 0, "attach");
         check(world_.start(CASM_MODE_RECORD, options_.digest_interval, options_.disable) == 0, "start");
+        // Before the last step is over: after it the guest shuts itself down.
         const unsigned stop_at =
-            options_.stop_early ? static_cast<unsigned>(1 + outside_.below(options_.steps)) : ~0u;
+            options_.stop_early ? static_cast<unsigned>(1 + outside_.below(options_.steps - 1)) : ~0u;
         run(stop_at);
         return outcome();
     }
