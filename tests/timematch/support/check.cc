@@ -92,7 +92,10 @@ std::string judge_replay(Trace& trace, std::uint64_t recorded, const casm_tm_poi
     ++totals.replays;
     // Behind the point a program may loop without branches: nothing will be seen of it any more.
     if (r.outcome == Outcome::TooLong && setting.keeps_the_margin()) return "the replay finds no end";
-    if (std::string over = over_the_bound(r, plan.obeys_rf, looked_for(plan)); !over.empty()) return over;
+    // Such a loop may run the instruction of the point in each of the instructions that the search may take.
+    const std::uint64_t behind = setting.keeps_the_margin() ? 0 : patience;
+    if (std::string over = over_the_bound(r, plan.obeys_rf, looked_for(plan) + behind); !over.empty())
+        return over;
     if (r.outcome != Outcome::Delivered) {
         if (setting.keeps_the_margin()) return "not delivered: " + text(r.last);
         ++totals.overshot;
