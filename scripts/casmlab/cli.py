@@ -42,8 +42,7 @@ STAGES = ("source", "xen", "stock", "tools", "kernels", "dom0", "emulator")
 
 def _examples_of(command: str) -> str:
     """Those of EXAMPLES that begin with this command, and the exit codes."""
-    lines = [line for line in EXAMPLES.splitlines() if line.startswith(f"  scripts/lab {command} ")
-             or line == f"  scripts/lab {command}"]
+    lines = [line for line in EXAMPLES.splitlines() if line.startswith(f"  scripts/lab {command} ")]
     return "\n".join(["examples:", *lines, "", EXAMPLES[EXAMPLES.index("exit code"):]])
 
 

@@ -32,7 +32,8 @@
  *   also with b if CASM_MATCH_TOO_FAR more transfers than the slack were counted behind the target.
  *   Bound: hits <= slack + rearm_min + the branches that the recording ran while it looked for the point + the interrupts of
  *   the search + 1, as RIP cannot run twice without a branch in between. However often RIP ran before. (Behind a point that was
- *   passed, up to 2 * slack + CASM_MATCH_TOO_FAR more.)
+ *   passed, one more for each branch until the search is given up: slack + CASM_MATCH_TOO_FAR of them on a processor that counts
+ *   the exits too; on one that does not, max_hits may end it.)
  *   target.transfers == 0 (a processor that does not count them): the same approach as to canonical points, and as many hits
  *   as the execution runs RIP in the last margin + rearm_min conditional branches; max_hits ends it with FAIL(TOO_MANY_HITS).
  *   Not injective: if the stretch comes twice to the same registers, with other memory the second time, this may stop at

@@ -74,6 +74,11 @@ std::uint64_t slack(const casm_match& match) {
            (match.target.transfers >> match.limits.slack_shift);
 }
 
+// Of the program alone, without the exits of a replay.
+std::uint64_t branches_of_any_kind(Trace& trace, std::uint64_t now) {
+    return trace.at(now).observe(CASM_TM_INTERRUPT).transfers;
+}
+
 // A point by state is found at the recorded place, or at one before it that looks the same: without a count
 // of branches of any kind at the first such place, with it not before the slack.
 std::string judge_place(Trace& trace, std::uint64_t recorded, std::uint64_t now, const Replayed& r) {
@@ -81,8 +86,7 @@ std::string judge_place(Trace& trace, std::uint64_t recorded, std::uint64_t now,
     if (!m.target.transfers) return now > first_equal(trace, recorded) ? "not the first equal state" : "";
     if (now > recorded) return "behind the point";
     // Its own exits may have been counted.
-    const std::uint64_t transfers =
-        trace.at(now).observe(CASM_TM_INTERRUPT).transfers + m.hits + m.interrupts + 1;
+    const std::uint64_t transfers = branches_of_any_kind(trace, now) + m.hits + m.interrupts + 1;
     return transfers + slack(m) + m.limits.rearm_min < m.target.transfers ? "before the slack" : "";
 }
 
@@ -92,8 +96,9 @@ std::string judge_replay(Trace& trace, std::uint64_t recorded, const casm_tm_poi
     ++totals.replays;
     // Behind the point a program may loop without branches: nothing will be seen of it any more.
     if (r.outcome == Outcome::TooLong && setting.keeps_the_margin()) return "the replay finds no end";
-    // Such a loop may run the instruction of the point in each of the instructions that the search may take.
-    const std::uint64_t behind = setting.keeps_the_margin() ? 0 : patience;
+    // Each branch that the program ran behind the point may have led to the point's instruction once more.
+    const std::uint64_t behind = branches_of_any_kind(trace, std::max(machine.state().now, recorded)) -
+                                 branches_of_any_kind(trace, recorded);
     if (std::string over = over_the_bound(r, plan.obeys_rf, looked_for(plan) + behind); !over.empty())
         return over;
     if (r.outcome != Outcome::Delivered) {
