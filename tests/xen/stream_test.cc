@@ -178,9 +178,10 @@ TEST_F(Recording, ARecordWithoutRoomCrashesTheDomainAndNothingElse) {
     EXPECT_EQ(c.mode, CASM_MODE_ENDED);
     EXPECT_EQ(shim.crashes, 0u) << "not yet: the caller may hold locks";
     world.guest();
-    c.sync = true;
+    c.point = CASM_POINT_OPEN;
     shim.irqs_on = false;
     casm_exit_work();
+    shim.irqs_on = true;
     EXPECT_EQ(shim.crashes, 1u) << "at the exit";
     EXPECT_TRUE(std::equal(last.begin(), last.end(), data)) << "the ring is untouched";
     EXPECT_LE(c.log.pos - c.log.hdr->cons, CASM_RING_MIN_BYTES);

@@ -69,9 +69,26 @@ unsigned int find_next_bit(const unsigned long *addr, unsigned int size, unsigne
 
 /* --- Locks --- */
 
+void shim_check_lock(uint8_t *use)
+{
+    uint8_t now = shim.irqs_on ? SHIM_LOCK_IRQS_ON : SHIM_LOCK_IRQS_OFF;
+
+    CHECK(*use == SHIM_LOCK_UNSEEN || *use == now);
+    *use = now;
+}
+
+void shim_needs_irqs(const char *what)
+{
+    if ( shim.irqs_on )
+        return;
+    fprintf(stderr, "%s with interrupts off\n", what);
+    abort();
+}
+
 void spin_lock(spinlock_t *l)
 {
     CHECK(!l->held);
+    shim_check_lock(&l->use);
     l->held = true;
     shim.locks_held++;
 }
@@ -87,11 +104,15 @@ void local_irq_enable(void)
 {
     CHECK(!shim.irqs_on && !shim.locks_held);
     shim.irqs_on = true;
+    if ( shim.interrupt )
+        shim.interrupt(shim.ctx);
 }
 
 void local_irq_disable(void)
 {
-    CHECK(shim.irqs_on);
+    CHECK(shim.irqs_on && !shim.locks_held && !shim.evtchn_locks_held);
+    if ( shim.interrupt )
+        shim.interrupt(shim.ctx);
     shim.irqs_on = false;
 }
 
@@ -147,6 +168,7 @@ uint64_t pv_soft_rdtsc(const struct vcpu *v, const struct cpu_user_regs *regs)
 void flush_tlb_mask(const cpumask_t *mask)
 {
     (void)mask;
+    shim_needs_irqs("flush_tlb_mask");
     shim.tlb_flushes++;
 }
 
@@ -175,6 +197,7 @@ int pv_emul_read_descriptor(unsigned int sel, const struct vcpu *v, unsigned lon
                             unsigned int *ar, bool insn_fetch)
 {
     (void)sel, (void)v, (void)insn_fetch;
+    shim_needs_irqs("pv_emul_read_descriptor");
     *base = shim_segment_base;
     *limit = ~0u;
     *ar = _SEGMENT_DB;
@@ -189,6 +212,7 @@ void vcpu_unblock(struct vcpu *v)
 
 void domain_pause(struct domain *d)
 {
+    shim_needs_irqs("domain_pause");
     CHECK(shim.running->domain != d);
     if ( d->vcpu[0] )
         d->vcpu[0]->paused++;
@@ -202,6 +226,7 @@ void domain_unpause(struct domain *d)
 
 void shim_domain_shutdown(struct domain *d, unsigned int reason)
 {
+    shim_needs_irqs("shim_domain_shutdown");
     if ( d->is_shutting_down )
         return;
     d->is_shutting_down = 1;
@@ -211,6 +236,7 @@ void shim_domain_shutdown(struct domain *d, unsigned int reason)
 
 void domain_crash(struct domain *d)
 {
+    shim_needs_irqs("domain_crash");
     shim.crashes++;
     shim_domain_shutdown(d, 3 /* SHUTDOWN_crash */);
 }
@@ -238,10 +264,31 @@ struct evtchn *evtchn_from_port(const struct domain *d, unsigned int port)
     return &d->evtchn[port];
 }
 
+/* Others take these locks with interrupts on: they open and close channels. */
+uint8_t shim_evtchn_lock_use = SHIM_LOCK_IRQS_ON;
+
+void evtchn_read_lock(struct evtchn *chn)
+{
+    (void)chn;
+    shim_check_lock(&shim_evtchn_lock_use);
+    shim.evtchn_locks_held++;
+}
+
+void evtchn_read_unlock(struct evtchn *chn)
+{
+    (void)chn;
+    shim.evtchn_locks_held--;
+}
+
 int evtchn_send(struct domain *d, unsigned int port)
 {
-    CHECK(evtchn_from_port(d, port)->state == ECS_INTERDOMAIN);
+    struct evtchn *chn = evtchn_from_port(d, port);
+
+    CHECK(!shim.evtchn_locks_held);
+    evtchn_read_lock(chn);
+    CHECK(chn->state == ECS_INTERDOMAIN);
     shim.backend_sends++;
+    evtchn_read_unlock(chn);
 
     return 0;
 }
@@ -319,6 +366,7 @@ int assign_pages(struct page_info *pg, unsigned int nr, struct domain *d, unsign
 bool get_page_and_type(struct page_info *pg, struct domain *d, unsigned long type)
 {
     (void)type;
+    shim_needs_irqs("get_page_and_type");
     if ( pg->owner != d || !(pg->count_info & PGC_count_mask) )
         return false;
     pg->count_info++;
@@ -328,6 +376,7 @@ bool get_page_and_type(struct page_info *pg, struct domain *d, unsigned long typ
 
 static void put_page(struct page_info *pg)
 {
+    shim_needs_irqs("put_page");
     CHECK(pg->count_info & PGC_count_mask);
     if ( --pg->count_info & PGC_count_mask )
         return;
@@ -367,6 +416,7 @@ struct page_info *alloc_domheap_pages(struct domain *d, unsigned int order, unsi
     struct page_info *pg = frames + heap_next;
     uint8_t *block;
 
+    shim_needs_irqs("alloc_domheap_pages");
     if ( !shim_allocations_left || heap_next + nr > SHIM_FRAMES )
         return NULL;
     if ( shim_allocations_left > 0 )
@@ -415,6 +465,7 @@ unsigned int copy_from_guest_pv(void *to, const void *from, unsigned int n)
 {
     uint8_t *out = to, *byte;
 
+    shim_needs_irqs("copy_from_guest_pv");
     for ( ; n && (byte = guest_byte((uint64_t)from)); n--, from = (const uint8_t *)from + 1 )
         *out++ = *byte;
 
@@ -428,6 +479,7 @@ unsigned int copy_to_guest_pv(void *to, const void *from, unsigned int n)
     unsigned int left = n;
     uint8_t *byte;
 
+    shim_needs_irqs("copy_to_guest_pv");
     for ( ; left && (byte = guest_byte(va)); left--, va++ )
         *byte = *in++;
     casm_tap_write(to, n - left);
@@ -437,6 +489,7 @@ unsigned int copy_to_guest_pv(void *to, const void *from, unsigned int n)
 
 unsigned int raw_copy_to_guest(void *to, const void *from, unsigned int n)
 {
+    shim_needs_irqs("raw_copy_to_guest");
     if ( (uint64_t)to < PAGE_SIZE )
         return n;
     memcpy(to, from, n);

@@ -79,6 +79,7 @@ struct shim {
     uint64_t (*soft_rdtsc)(void *ctx);
     void (*on_wmb)(void *ctx);
     void (*on_rmb)(void *ctx);
+    void (*interrupt)(void *ctx);                          /* when interrupts go on, and before they go off again */
     void (*set_pending)(void *ctx, unsigned int port);     /* an event became pending in the guest's shared_info */
 };
 extern struct shim shim;
@@ -120,10 +121,17 @@ static inline bool test_and_clear_bit(unsigned int nr, unsigned long *addr)
 #define __clear_bit(nr, addr) ((void)test_and_clear_bit(nr, addr))
 unsigned int find_next_bit(const unsigned long *addr, unsigned int size, unsigned int from);
 
-/* --- Locks: taking one twice, or out of order with interrupts, aborts --- */
-typedef struct { bool held; } spinlock_t;
+/*
+ * --- Locks and interrupts ---
+ * Taking a lock twice aborts; so does a lock that is taken with interrupts on here and off there, which is Xen's CHECKLOCK
+ * (common/spinlock.c says why that deadlocks), and each function that Xen runs with interrupts on only, and is called with them off.
+ */
+enum shim_lock_use { SHIM_LOCK_UNSEEN, SHIM_LOCK_IRQS_ON, SHIM_LOCK_IRQS_OFF };
+typedef struct { bool held; uint8_t use; /* enum shim_lock_use */ } spinlock_t;
+void shim_check_lock(uint8_t *use);
+void shim_needs_irqs(const char *what);
 #define DEFINE_SPINLOCK(l) spinlock_t l
-#define spin_lock_init(l) ((l)->held = false)
+#define spin_lock_init(l) (*(l) = (spinlock_t){ false, SHIM_LOCK_UNSEEN })
 void spin_lock(spinlock_t *l);
 void spin_unlock(spinlock_t *l);
 #define spin_lock_irqsave(l, flags)      ((flags) = shim.irqs_on, shim.irqs_on = false, spin_lock(l))
@@ -209,6 +217,7 @@ struct evtchn_port_ops { void (*set_pending)(struct vcpu *v, struct evtchn *chn)
 #define ECS_INTERDOMAIN 3
 #define ECS_VIRQ        5
 struct evtchn { uint32_t port; uint8_t state; uint16_t notify_vcpu_id; };
+extern uint8_t shim_evtchn_lock_use; /* of all event channel locks */
 
 struct casm_domain;
 struct domain {
@@ -267,8 +276,8 @@ void local_event_delivery_enable(void);
 
 bool port_is_valid(const struct domain *d, unsigned int port);
 struct evtchn *evtchn_from_port(const struct domain *d, unsigned int port);
-#define evtchn_read_lock(chn)   ((void)(chn), (void)shim.evtchn_locks_held++)
-#define evtchn_read_unlock(chn) ((void)(chn), (void)shim.evtchn_locks_held--)
+void evtchn_read_lock(struct evtchn *chn);
+void evtchn_read_unlock(struct evtchn *chn);
 #define evtchn_usable(chn) ((chn)->state != ECS_FREE)
 int evtchn_send(struct domain *d, unsigned int port);
 unsigned long gnttab_v1_frame(const struct domain *d, unsigned int ref);

@@ -83,6 +83,8 @@ class SmallGuest {
     explicit SmallGuest(const GuestOptions& options)
         : options_(options), outside_(options.surroundings), code_(make_program(options)) {
         std::copy(code_.begin(), code_.end(), world_.frame(0));
+        shim.ctx = this;
+        shim.interrupt = [](void* ctx) { static_cast<SmallGuest*>(ctx)->while_in_xen(); };
     }
 
     GuestRun record(std::vector<std::uint8_t>& log) {
@@ -159,12 +161,7 @@ class SmallGuest {
         bool interrupted = outside_.one_in(97);
         if (outside_.one_in(options_.instructions_per_signal))
             world_.signal(3 + static_cast<unsigned>(outside_.below(5)));
-        timer& t = c_.tp.timer;
-        if (t.expires != 0 && t.expires <= shim.now) {
-            t.expires = 0;
-            t.function(t.data);
-            interrupted = true;
-        }
+        interrupted |= expire();
         if (!replaying_ && result_.retired >= options_.instructions && !stopped_) {
             stopped_ = true;
             world_.stop();
@@ -173,12 +170,31 @@ class SmallGuest {
         interrupted |= overflow(branches_, shim.branches, shim.overflow_at);
         interrupted |= overflow(transfers_, shim.transfers, shim.transfers_overflow_at);
         if (interrupted) shim.transfers++;
-        if (outside_.one_in(500)) {
-            casm_switch_from(&world_.cpu());
-            for (unsigned long& dr : shim.dr) dr = 0;
-            casm_switch_to(&world_.cpu());
-        }
+        if (outside_.one_in(500)) reschedule();
         return interrupted;
+    }
+    bool expire() {
+        timer& t = c_.tp.timer;
+        if (t.expires == 0 || t.expires > shim.now) return false;
+        t.expires = 0;
+        t.function(t.data);
+        return true;
+    }
+    void reschedule() {
+        casm_switch_from(&world_.cpu());
+        for (unsigned long& dr : shim.dr) dr = 0;
+        casm_switch_to(&world_.cpu());
+    }
+    // Xen has interrupts on in the middle of its exit path.
+    void while_in_xen() {
+        shim.now += static_cast<s_time_t>(outside_.below(400));
+        if (outside_.one_in(5)) world_.signal(3 + static_cast<unsigned>(outside_.below(5)));
+    }
+    // All exit tests run again: softirqs are looked at.
+    void softirqs() {
+        if (!outside_.one_in(3)) return;
+        expire();
+        reschedule();
     }
 
     struct Overflow {
@@ -206,6 +222,7 @@ class SmallGuest {
             const unsigned what = casm_exit_work();
             shim.irqs_on = true;
             if (what == CASM_EXIT_SKIP) break;
+            if (what == CASM_EXIT_AGAIN) softirqs();
             if (what == CASM_EXIT_DELIVER) {
                 if (world_.cpu().vcpu_info->evtchn_upcall_pending == 0) break;
                 upcall();

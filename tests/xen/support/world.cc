@@ -99,6 +99,7 @@ void World::destroy() {
     destroyed_ = true;
     shim.on_wmb = shim.on_rmb = nullptr;  // their context is gone
     shim.set_pending = nullptr;
+    shim.interrupt = nullptr;
     dom0();
     domain_.is_dying = 1;
     casm_domain_relinquish(&domain_);
@@ -167,13 +168,11 @@ std::uint8_t* World::frame(unsigned pfn) {
     return static_cast<std::uint8_t*>(mfn_to_virt(casm_pool_first() + pfn));
 }
 
-bool World::signal(unsigned port) {
+void World::signal(unsigned port) {
     vcpu* before = shim.running;
     dom0();
-    const bool queued = casm_queue_event(&domain_, &ports_.at(port));
-    if (!queued) port_ops().set_pending(&vcpu_, &ports_[port]);
+    casm_queue_event(&domain_, &ports_.at(port));
     shim.running = before;
-    return queued;
 }
 
 std::vector<unsigned> World::take_pending() {

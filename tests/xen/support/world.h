@@ -57,9 +57,8 @@ class World {
     std::uint8_t* xenstore() { return frame(options_.frames - 1); }
     static std::uint64_t va(unsigned pfn) { return SHIM_GUEST_VA + std::uint64_t{pfn} * PAGE_SIZE; }
 
-    // A signal from outside the domain, as evtchn_port_set_pending() makes it; false: it went the ordinary
-    // way.
-    bool signal(unsigned port);
+    // A signal from outside the domain, as evtchn_port_set_pending() makes it, possibly in an interrupt.
+    void signal(unsigned port);
 
     // The ports that became pending since the last call, in order.
     std::vector<unsigned> take_pending();

@@ -53,7 +53,7 @@ void casm_count_entry(unsigned int kind, uint32_t detail)
     struct casm_rec rec = { .cls = CASM_CLS_ENTRY, .kind = kind, .aux = detail };
     uint64_t since;
 
-    c->sync = true;
+    c->point = CASM_POINT_OPEN;
     if ( !casm_logging(c) )
         return;
 
@@ -94,37 +94,40 @@ void casm_spurious_fault(void)
     current->arch.casm->spurious_faults++;
 }
 
-bool casm_stop_here(struct casm_domain *c)
+/* Recording: one step of work with interrupts on, then all exit tests run again. */
+static bool record_here(struct casm_domain *c)
 {
-    if ( likely(!c->stop) )
+    bool stop = c->stop, digest = c->digest_interval && c->ordinal >= c->digest_next;
+
+    if ( c->point == CASM_POINT_APPLIED || likely(!stop && !digest && !read_atomic(&c->npending)) )
         return false;
 
     local_irq_enable();
-    c->stop = false;
-    casm_end(c, CASM_END_STOPPED, 0);
+    if ( stop )
+    {
+        c->stop = false;
+        casm_end(c, CASM_END_STOPPED, 0);
+    }
+    else if ( digest )
+    {
+        c->digest_next = c->ordinal + c->digest_interval;
+        casm_digest_point(c, CASM_DIGEST_PERIODIC);
+    }
+    else
+    {
+        uint64_t since = casm_clock(c);
+
+        casm_drain(c);
+        c->point = CASM_POINT_APPLIED;
+        casm_charge(c, CASM_CAUSE_EXIT, since);
+    }
     local_irq_disable();
 
     return true;
 }
 
-/* One step of work with interrupts on, then all exit tests run again. */
-static bool long_work(struct casm_domain *c)
-{
-    if ( casm_stop_here(c) )
-        return true;
-    if ( !c->digest_interval || likely(c->ordinal < c->digest_next) )
-        return false;
-
-    local_irq_enable();
-    c->digest_next = c->ordinal + c->digest_interval;
-    casm_digest_point(c, CASM_DIGEST_PERIODIC);
-    local_irq_disable();
-
-    return true;
-}
-
-/* Replay: what the log has at this point besides effects to inject. Returns true if it did something. */
-bool casm_replay_stop_here(struct casm_domain *c)
+/* Replay: one step of what the log has at this point, with interrupts on. Returns false if the guest may run. */
+static bool replay_here(struct casm_domain *c)
 {
     struct casm_rec next;
 
@@ -135,6 +138,14 @@ bool casm_replay_stop_here(struct casm_domain *c)
         /* casm_room() lets us get here with an empty feed only after its end. */
         c->end_reason = CASM_END_NONE;
         casm_stop_vcpu(c, CASM_MODE_ENDED);
+        return true;
+    }
+
+    if ( next.cls == CASM_CLS_EVTCHN || next.cls == CASM_CLS_RING )
+    {
+        local_irq_enable();
+        casm_inject_logged(c);
+        local_irq_disable();
         return true;
     }
 
@@ -162,6 +173,25 @@ bool casm_replay_stop_here(struct casm_domain *c)
     return false;
 }
 
+/* Nothing is logged, yet or any more: the guest gets its events at any exit. */
+static unsigned int exit_unlogged(struct casm_domain *c)
+{
+    casm_tp_drop(c);
+    if ( c->mode == CASM_MODE_DIVERGED || (c->mode == CASM_MODE_ENDED && c->replaying) )
+        return CASM_EXIT_AGAIN; /* paused: the scheduler takes it from here */
+    if ( c->point != CASM_POINT_APPLIED && read_atomic(&c->npending) )
+    {
+        local_irq_enable();
+        casm_drain(c);
+        local_irq_disable();
+        c->point = CASM_POINT_APPLIED;
+        return CASM_EXIT_AGAIN;
+    }
+    c->point = CASM_POINT_NONE;
+
+    return CASM_EXIT_DELIVER;
+}
+
 /*
  * Called from test_guest_events (entry.S) with interrupts off, for a recordable vCPU. Softirqs were processed before.
  * Returns CASM_EXIT_*.
@@ -183,16 +213,9 @@ unsigned int casm_exit_work(void)
     }
 
     if ( !casm_logging(c) )
-    {
-        casm_tp_drop(c);
-        if ( c->mode == CASM_MODE_DIVERGED || (c->mode == CASM_MODE_ENDED && c->replaying) )
-            return CASM_EXIT_AGAIN; /* paused: the scheduler takes it from here */
-        c->sync = false;
-        casm_drain(c);
-        return CASM_EXIT_DELIVER;
-    }
+        return exit_unlogged(c);
 
-    if ( !c->sync )
+    if ( c->point == CASM_POINT_NONE )
         return casm_tp_exit(c);
 
     if ( !casm_room(c) )
@@ -200,25 +223,22 @@ unsigned int casm_exit_work(void)
 
     if ( c->mode == CASM_MODE_RECORD )
     {
-        if ( long_work(c) )
+        if ( record_here(c) )
             return CASM_EXIT_AGAIN;
         since = casm_clock(c);
-        casm_drain(c);
         casm_publish(c, false);
         c->trip_start = c->log.pos;
         casm_charge(c, CASM_CAUSE_EXIT, since);
     }
     else
     {
-        if ( !casm_inject_logged(c) )
-            return CASM_EXIT_AGAIN;
-        if ( casm_replay_stop_here(c) )
+        if ( replay_here(c) )
             return CASM_EXIT_AGAIN;
         casm_publish(c, false);
         c->trip_start = c->feed.pos;
     }
 
-    c->sync = false;
+    c->point = CASM_POINT_NONE;
 
     return casm_tp_leave(c);
 }

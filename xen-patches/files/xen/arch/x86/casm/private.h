@@ -26,6 +26,16 @@
 #define CASM_TRIP_CHECKS     1024u /* preemption checks after which a hypercall is continued: bounds softirq latency */
 #define CASM_DRAIN_PORTS     64u   /* ports injected at one exit; the rest waits for the next */
 
+/*
+ * Where the vCPU is on its way to the guest. An injection point is left in two passes of the exit tests if there is something to
+ * apply: that is done with interrupts on (event channel locks ask for it), so softirqs must be looked at again before the guest runs.
+ */
+enum casm_point {
+    CASM_POINT_NONE,    /* no injection point: nothing may be applied, no upcall delivered */
+    CASM_POINT_OPEN,    /* the exit of a counted entry, or an A-point that was just logged: effects and upcalls may be applied */
+    CASM_POINT_APPLIED, /* effects of this point are in: whatever is queued since then waits for the next one */
+};
+
 /* One ring as seen from Xen. */
 struct casm_stream {
     struct casm_ring *hdr;  /* NULL: not attached */
@@ -41,7 +51,7 @@ struct casm_stream {
 struct casm_domain {
     struct domain *d;
     unsigned int mode;          /* enum casm_mode */
-    bool sync;                  /* the coming exit is a counted one: effects and upcalls may be applied */
+    unsigned int point;         /* enum casm_point; written by the vCPU only */
     bool stop;                  /* dom0 asked for END(STOPPED) */
     bool account;
     bool overflow;              /* a record found no room: crash the domain at its next exit */
@@ -66,7 +76,6 @@ struct casm_domain {
     unsigned long pending[CASM_PORTS_MAX / BITS_PER_LONG];
     unsigned int npending;
     s_time_t pending_since;
-    bool injecting;             /* set_pending calls of ours pass the queue; written by the vCPU only */
 
     struct casm_bridge bridge[2];   /* by enum casm_bridge_page */
     struct page_info *bridge_pg[2]; /* the guest's page, with a writable type reference */
@@ -123,9 +132,6 @@ static inline bool casm_exchange(struct casm_domain *c, struct casm_rec *rec, ui
 
 /* --- entry.c --- */
 uint64_t casm_regs_hash(uint64_t h, const struct cpu_user_regs *r, const struct vcpu *v);
-/* At an injection point: does dom0's stop request, or what the log has besides effects. True if it did something. */
-bool casm_stop_here(struct casm_domain *c);
-bool casm_replay_stop_here(struct casm_domain *c);
 
 /* --- control.c --- */
 void casm_end(struct casm_domain *c, unsigned int reason, unsigned int code);
@@ -134,7 +140,7 @@ void casm_end(struct casm_domain *c, unsigned int reason, unsigned int code);
 void casm_digest_point(struct casm_domain *c, unsigned int when);
 uint64_t casm_frame_hash(const struct domain *d, unsigned long mfn);
 
-/* --- queue.c --- */
+/* --- queue.c; with interrupts on --- */
 void casm_drain(struct casm_domain *c);
 bool casm_inject_logged(struct casm_domain *c);
 void casm_set_pending(struct casm_domain *c, unsigned int port);

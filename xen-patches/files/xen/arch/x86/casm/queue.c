@@ -11,23 +11,17 @@
 
 #include "private.h"
 
-/*
- * Called from evtchn_port_set_pending() with the channel's lock held, possibly in interrupt context.
- * Returns false if the signal shall take the ordinary way.
- */
-bool casm_queue_event(struct domain *d, const struct evtchn *chn)
+/* Instead of set_pending, from evtchn_port_set_pending(): the channel's lock is held, and interrupts may be off. */
+void casm_queue_event(struct domain *d, const struct evtchn *chn)
 {
     struct casm_domain *c = d->arch.casm;
     struct vcpu *v = d->vcpu[0];
     unsigned long flags;
     bool first = false;
 
-    if ( c->injecting && current == v )
-        return false;
-
     /* Outside signals of a replay come from the log only; the same holds for one that stands at its end. */
     if ( c->replaying || chn->port >= CASM_PORTS_MAX || !v )
-        return true;
+        return;
 
     spin_lock_irqsave(&c->lock, flags);
     if ( !__test_and_set_bit(chn->port, c->pending) )
@@ -45,8 +39,6 @@ bool casm_queue_event(struct domain *d, const struct evtchn *chn)
 
     /* It will find the queue at the exit of the hypercall in which it blocked. */
     vcpu_unblock(v);
-
-    return true;
 }
 
 /*
@@ -69,12 +61,11 @@ void casm_set_pending(struct casm_domain *c, unsigned int port)
         return;
 
     chn = evtchn_from_port(d, port);
-    c->injecting = true;
+    /* Others take it with interrupts on: with them off, we could wait for one whom a rendezvous keeps from letting it go. */
     evtchn_read_lock(chn);
     if ( evtchn_usable(chn) )
         d->evtchn_port_ops->set_pending(d->vcpu[chn->notify_vcpu_id], chn);
     evtchn_read_unlock(chn);
-    c->injecting = false;
 }
 
 static void account_delay(struct casm_domain *c, s_time_t since)

@@ -178,14 +178,9 @@ static unsigned int record_point(struct casm_domain *c, struct cpu_user_regs *re
     tp->due = false;
     disarm(tp, regs);
     regs->rflags &= ~(uint64_t)X86_EFLAGS_RF; /* an upcall's frame shows it, and it tells how Xen was entered */
-    if ( casm_stop_here(c) )
-        return CASM_EXIT_AGAIN;
-    casm_drain(c);
-    casm_publish(c, false);
-    c->trip_start = c->log.pos;
+    c->point = CASM_POINT_OPEN;
 
-    /* Dense: on to the next point at once, if the guest stays here. */
-    return tp->dense_every && !upcall_due(current) ? CASM_EXIT_AGAIN : CASM_EXIT_DELIVER;
+    return CASM_EXIT_AGAIN;
 }
 
 static unsigned int record_exit(struct casm_domain *c, struct cpu_user_regs *regs)
@@ -387,15 +382,10 @@ static unsigned int replay_point(struct casm_domain *c, struct cpu_user_regs *re
     tp->active = false;
     disarm(tp, regs);
     regs->rflags &= ~(uint64_t)X86_EFLAGS_RF;
-    if ( !casm_inject_logged(c) )
-        return CASM_EXIT_AGAIN;
-    if ( casm_replay_stop_here(c) )
-        return CASM_EXIT_AGAIN;
-    casm_publish(c, false);
-    c->trip_start = c->feed.pos;
-
     /* The next point may be this very boundary: by way of the exit tests, so that no log can make us recurse. */
-    return upcall_due(current) ? CASM_EXIT_DELIVER : CASM_EXIT_AGAIN;
+    c->point = CASM_POINT_OPEN;
+
+    return CASM_EXIT_AGAIN;
 }
 
 static unsigned int replay_exit(struct casm_domain *c, struct cpu_user_regs *regs)

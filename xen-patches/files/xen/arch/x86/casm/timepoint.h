@@ -78,9 +78,12 @@ void casm_tp_drop(struct casm_domain *c);
  * if it passed a boundary that has the point's place and other registers, which says more than the entry.
  */
 void casm_tp_entry(struct casm_domain *c);
-/* An exit that no entry led to. CASM_EXIT_*; interrupts are off. */
+/*
+ * An exit that is no injection point. CASM_EXIT_*; interrupts are off. Where it makes one of it (an A-point was logged or met) it
+ * sets the domain's point to CASM_POINT_OPEN and returns CASM_EXIT_AGAIN.
+ */
 unsigned int casm_tp_exit(struct casm_domain *c);
-/* The exit of a counted entry, effects applied, before the upcall test. CASM_EXIT_*. */
+/* An injection point, effects applied, before the upcall test. CASM_EXIT_*. */
 unsigned int casm_tp_leave(struct casm_domain *c);
 /* A signal begins to wait; not under the queue's lock. */
 void casm_tp_signal(struct casm_domain *c);

@@ -72,7 +72,7 @@ bool casm_time_frozen(const struct vcpu *v);
 bool casm_wallclock_frozen(const struct domain *d);
 
 /* --- Events (queue.c) --- */
-bool casm_queue_event(struct domain *d, const struct evtchn *chn);
+void casm_queue_event(struct domain *d, const struct evtchn *chn);
 bool casm_must_not_block(const struct vcpu *v);
 
 /* --- Points between entries (debugtrap.c, counter.c) --- */
