@@ -83,6 +83,15 @@ def lock(path: Path):
         yield
 
 
+def find(step: str, inputs: Inputs) -> Path | None:
+    """The directory of the stage if it is in the cache."""
+    path = root() / f"{step}-{inputs.digest()}"
+    if not path.is_dir():
+        return None
+    _touch(path)
+    return path
+
+
 def stage(step: str, inputs: Inputs, build) -> Path:
     """The directory of the stage; calls build(directory) to fill it when it does not exist yet."""
     cache = root()
@@ -101,9 +110,14 @@ def stage(step: str, inputs: Inputs, build) -> Path:
                     shutil.rmtree(partial, ignore_errors=True)
                 print(f"lab: {step}: done in {time.monotonic() - started:.0f} s", file=sys.stderr)
                 _remove_unused(cache, step, final)
-    with contextlib.suppress(OSError):  # a read-only cache is as good
-        os.utime(final)
+    _touch(final)
     return final
+
+
+def _touch(path: Path):
+    """Marks a stage as used today."""
+    with contextlib.suppress(OSError):  # a read-only cache is as good
+        os.utime(path)
 
 
 def _remove_unused(cache: Path, step: str, keep: Path):

@@ -6,6 +6,8 @@ is installed are private too (the last one is empty, so that apt fetches all dep
 of the system changes.
 """
 
+import dataclasses
+import functools
 import hashlib
 import os
 import re
@@ -17,6 +19,24 @@ from . import cache
 from .errors import LabError
 
 LISTS_AGE_MAX_S = 24 * 3600
+
+
+class GoneError(LabError):
+    """The archive does not have it, or no longer; anything else that goes wrong with apt is a plain LabError."""
+
+
+@dataclasses.dataclass(frozen=True)
+class SourcePackage:
+    """A source package of the archive, as its signed index describes it."""
+    name: str
+    version: str             # whole, with epoch
+    sums: dict[str, str]     # file name -> SHA-256
+    binaries: frozenset[str]
+
+    @property
+    def file_version(self) -> str:
+        """The version in file names, which leave the epoch out."""
+        return self.version.rpartition(":")[2]
 
 
 def source_files() -> list[Path]:
@@ -72,8 +92,12 @@ class Apt:
         result = subprocess.run([program, *self._options(), *arguments], cwd=cwd, capture_output=True, text=True,
                                 check=False, env={**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"})
         if result.returncode != 0:
-            message = "; ".join(line for line in (result.stderr or result.stdout).strip().splitlines()[-3:])
-            raise LabError(f"{' '.join(command[:2])} failed: {message} (is the network there, and does apt work?)")
+            lines = (result.stderr or result.stdout).strip().splitlines()
+            # The index of a mirror can name a file that it does not have. "File not found" is said of an archive in a folder.
+            gone = next((line for line in lines if re.search(r"Failed to fetch .*(404|File not found)", line)), None)
+            if gone is not None:
+                raise GoneError(re.sub(r"\s+", " ", gone.removeprefix("E: ")))
+            raise LabError(f"{' '.join(command[:2])} failed: {'; '.join(lines[-3:])} (is the network there, and does apt work?)")
         return result.stdout
 
     def update(self):
@@ -104,25 +128,64 @@ class Apt:
                 return name
         raise LabError(f"package {package} depends on nothing like {pattern}: are the apt sources those of Debian?")
 
-    def source_version(self, package: str, without_epoch: str) -> str:
-        """The whole version of a source package, of which file names leave the epoch out."""
-        text = self.run("apt-cache", "showsrc", package)
-        versions = dict.fromkeys(re.findall(r"(?m)^Version: (\S+)$", text))
-        for version in versions:
-            if version.partition(":")[2] == without_epoch or version == without_epoch:
-                return version
-        raise LabError(f"the apt sources have no source package {package} {without_epoch}, only: {' '.join(versions) or 'none'}")
+    def sources(self, package: str) -> list[SourcePackage]:
+        """The versions of a source package in the archive, newest first; none is an empty list."""
+        text = self.run("apt-cache", "showsrc", "--only-source", package)
+        # The same version can be in several suites, and then several times here.
+        found = {source.version: source for stanza in text.split("\n\n") if (source := _source(stanza, package))}
+        return [found[version] for version in newest_first(found)]
+
+    def download_source(self, package: SourcePackage, folder: Path):
+        """Fetches the files of a source package; apt verifies them by the archive's signed index."""
+        self.run("apt-get", "source", "--download-only", "--only-source", f"{package.name}={package.version}", cwd=folder)
+
+    def offered(self, packages) -> dict[str, list[str]]:
+        """The versions of binary packages in the archive, newest first."""
+        found: dict[str, set[str]] = {}
+        for line in self.run("apt-cache", "madison", *packages).splitlines():
+            row = [word.strip() for word in line.split("|")]
+            if len(row) == 3 and row[2].endswith(" Packages"):
+                found.setdefault(row[0], set()).add(row[1])
+        return {name: newest_first(versions) for name, versions in found.items()}
 
     def download(self, packages: list[str], folder: Path) -> list[Path]:
-        """Fetches just these packages, verified by apt; returns the files."""
+        """Fetches just these packages (NAME or NAME=VERSION), verified by apt; returns the files."""
         self.run("apt-get", "download", *packages, cwd=folder)
         return sorted(folder.glob("*.deb"))
 
-    def download_with_dependencies(self, packages: list[str], folder: Path) -> list[Path]:
-        """Fetches packages and all that they depend on, as for an empty system."""
-        text = self.run("apt-get", "install", "--simulate", "--no-install-recommends", *packages)
-        names = re.findall(r"(?m)^Inst (\S+) ", text)
-        return self.download(names, folder)
+    def download_with_dependencies(self, packages: list[str], folder: Path, versions: dict[str, str]) -> list[Path]:
+        """Fetches packages and all that they depend on, as for an empty system. versions: those of packages that may be among
+        them and are not to be taken in the newest version."""
+        asked: dict[str, str] = {}
+        while True:
+            # What is asked for by version can bring in others that must be.
+            wanted = [f"{name}={asked[name]}" if name in asked else name for name in dict.fromkeys([*packages, *asked])]
+            text = self.run("apt-get", "install", "--simulate", "--no-install-recommends", *wanted)
+            names = re.findall(r"(?m)^Inst (\S+) ", text)
+            more = {name: versions[name] for name in names if name in versions and name not in asked}
+            if not more:
+                return self.download([f"{name}={asked[name]}" if name in asked else name for name in names], folder)
+            asked |= more
+
+
+def _source(stanza: str, package: str) -> SourcePackage | None:
+    """A stanza of a Sources index; None if it is not of this package."""
+    fields = dict(re.findall(r"(?m)^(\S+):((?:.*)(?:\n[ \t].*)*)", stanza))
+    if fields.get("Package", "").strip() != package or "Version" not in fields:
+        return None
+    sums = {name: sha for sha, name in re.findall(r"(?m)^\s+([0-9a-f]{64})\s+\d+\s+(\S+)$", fields.get("Checksums-Sha256", ""))}
+    binaries = frozenset(re.split(r"[,\s]+", fields.get("Binary", "").strip()))
+    return SourcePackage(package, fields["Version"].strip(), sums, binaries)
+
+
+def newest_first(versions) -> list[str]:
+    """Versions in dpkg's order, the newest first."""
+    def compare(a: str, b: str) -> int:
+        if a == b:
+            return 0
+        newer = subprocess.run(["dpkg", "--compare-versions", a, "gt", b], check=False).returncode == 0
+        return -1 if newer else 1
+    return sorted(versions, key=functools.cmp_to_key(compare))
 
 
 def unpack(package: Path, root: Path):

@@ -12,7 +12,7 @@ from . import cache, source, xen
 from .errors import LabError
 
 PATCHES = xen.PROJECT / "tests" / "emulator"
-SOURCE_PACKAGE = "qemu"
+BASE = source.Base("emulator-source", "qemu", PATCHES)
 PROGRAM = "qemu-system-x86_64"
 
 # The source has no firmware: that of the packaged one is used.
@@ -54,19 +54,21 @@ class Counter:
         return ",".join(words)
 
 
+def _inputs(taken: source.Source) -> cache.Inputs:
+    inputs = taken.add_to(cache.Inputs()).text("compiler", source.compiler()).text("configure", " ".join(CONFIGURE))
+    inputs.text("recipe", "1")
+    source.add_patches(inputs, PATCHES, source.series(PATCHES / "series"))
+    return inputs.file(PATCHES / "devices.mak")
+
+
 def fetch() -> Path:
     """Stage with the patched emulator and 'build.log'."""
-    pinned = PATCHES / "base.sha256"
-    patches = source.series(PATCHES / "series")
-    inputs = cache.Inputs().file(pinned).text("compiler", source.compiler()).text("configure", " ".join(CONFIGURE))
-    inputs.text("recipe", "1")
-    source.add_patches(inputs, PATCHES, patches)
-    inputs.file(PATCHES / "devices.mak")
+    taken = source.take(BASE, lambda candidate: cache.find("emulator", _inputs(candidate)) is not None)
 
     def build(out: Path):
         tree, log = out / "tree", out / "build.log"
-        shutil.copytree(source.fetch("emulator-source", SOURCE_PACKAGE, pinned) / "tree", tree, symlinks=True)
-        source.apply(tree, PATCHES, patches)
+        shutil.copytree(taken.tree(), tree, symlinks=True)
+        source.apply(tree, PATCHES, source.series(PATCHES / "series"))
         shutil.copy(PATCHES / "devices.mak", tree / "configs/devices/x86_64-softmmu/lab.mak")
         folder = tree / "lab"
         folder.mkdir()
@@ -79,7 +81,7 @@ def fetch() -> Path:
         shutil.move(folder / PROGRAM, out / PROGRAM)
         shutil.rmtree(tree)
 
-    return cache.stage("emulator", inputs, build)
+    return cache.stage("emulator", _inputs(taken), build)
 
 
 def command(counter: Counter | None) -> tuple[str, ...]:
