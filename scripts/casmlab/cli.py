@@ -21,13 +21,16 @@ examples:
   scripts/lab run -- 'xl create -c /guest/plain.cfg'  one word: a shell script; boots an ordinary guest
   scripts/lab run --share /tmp/logs -- 'casmotion record /guest/work.cfg -o /share/work.log'
   scripts/lab run --stock -- xl info                  the same on Debian's Xen without our patches
+  scripts/lab run --debug -- xl info                  on a debug build of Xen: assertions and lock checks are on
   scripts/lab run --xen tree/xen/xen.gz -- xl dmesg   a hypervisor that you built yourself
   scripts/lab bench --icount                          what a recording costs, in instructions
   scripts/lab run --pmu --pmu-skid 30 -- casmotion doctor
                                                       processors with a counter whose interrupts come late
   scripts/lab soak --runs 20                          20 recordings under disturbances, 40 replays
+  scripts/lab soak --debug --runs 2                   the same on a debug build of Xen
   scripts/lab shell                                   a shell in dom0 (Ctrl-A x ends the machine)
   scripts/lab build                                   fetches and builds what the lab needs, boots nothing
+  scripts/lab build debug                             the debug build of Xen; prints where it is
   scripts/lab clean xen                               removes the cached builds of Xen
 
 In dom0: /guest/*.cfg are guests (plain: outside the recording cpupool; light, work, boot, idle, spin, panic, reboot:
@@ -37,7 +40,7 @@ exit code of run: the command's, 124 if the time ran out; of soak: 1 if a replay
 lab could not be brought up, 130 interrupted.
 """
 
-STAGES = ("source", "xen", "stock", "tools", "kernels", "dom0", "emulator")
+STAGES = ("source", "xen", "debug", "stock", "tools", "kernels", "dom0", "emulator")
 
 
 def _examples_of(command: str) -> str:
@@ -57,6 +60,8 @@ def parser() -> argparse.ArgumentParser:
 
     machine = argparse.ArgumentParser(add_help=False)
     machine.add_argument("--stock", action="store_true", help="Xen without xen-patches/")
+    machine.add_argument("--debug", action="store_true",
+                         help="a debug build of Xen (CONFIG_DEBUG=y): assertions, lock checks, poisoned memory; with --stock too")
     machine.add_argument("--xen", type=Path, metavar="FILE", help="use this hypervisor (xen.gz or xen) instead of building one")
     machine.add_argument("--xen-args", default="", metavar="ARGS", help="more arguments for Xen")
     machine.add_argument("--dom0-args", default="", metavar="ARGS", help="more arguments for dom0's kernel")
@@ -119,7 +124,7 @@ def parser() -> argparse.ArgumentParser:
                                    "needs --pmu, and not --icount")
 
     build = add_command("build", help="fetch and build, boot nothing")
-    build.add_argument("stage", nargs="?", choices=STAGES, help="only this (default: everything but stock and emulator)")
+    build.add_argument("stage", nargs="?", choices=STAGES, help="only this (default: everything but debug, stock and emulator)")
 
     clean = add_command("clean", help="remove cached stages")
     clean.add_argument("stage", nargs="?", help="only stages of this name, e.g. xen, tools, kernel-amd64 (default: all)")
@@ -181,11 +186,13 @@ def machine_from(arguments) -> boot.Machine:
     """Brings up every stage that the options need."""
     if arguments.stock and arguments.xen:
         raise UsageError("--stock and --xen contradict each other")
+    if arguments.debug and arguments.xen:
+        raise UsageError("--debug and --xen contradict each other")
     if arguments.casmotion and arguments.no_casmotion:
         raise UsageError("--casmotion and --no-casmotion contradict each other")
     if arguments.xen and not arguments.xen.is_file():
         raise LabError(f"there is no hypervisor {arguments.xen}")
-    hypervisor = arguments.xen.resolve() if arguments.xen else xen.hypervisor(arguments.stock) / "xen.gz"
+    hypervisor = arguments.xen.resolve() if arguments.xen else xen.hypervisor(arguments.stock, arguments.debug) / "xen.gz"
     casmotion = None
     if not arguments.no_casmotion:
         casmotion = arguments.casmotion.resolve() if arguments.casmotion else dom0.built_casmotion()
@@ -212,6 +219,8 @@ def _build(stage: str | None):
         print(xen.pristine() / "tree")
     if stage in (None, "xen"):
         print(xen.hypervisor() / "xen.gz")
+    if stage == "debug":
+        print(xen.hypervisor(debug=True) / "xen.gz")
     if stage == "stock":
         print(xen.hypervisor(stock=True) / "xen.gz")
     if stage in (None, "tools"):
@@ -242,6 +251,8 @@ def main(argv: list[str]) -> int:
             return soak.run(machine_from(arguments), arguments.runs, arguments.first, seed, arguments.guest_config,
                             arguments.keep)
         if arguments.command == "bench":
+            if arguments.debug:
+                raise UsageError("what a recording costs on a debug build says nothing: bench takes no --debug")
             if arguments.delays:
                 arguments.program += [dom0.built_test_program("casm-timepoints")]
                 return delay_bench.run(machine_from(arguments))

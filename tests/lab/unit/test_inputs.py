@@ -78,6 +78,25 @@ class Series(WithFolder):
             source.add_patches(cache.Inputs(), self.root, ["0001-a.patch"])
 
 
+class DebugBuild(WithFolder):
+    def test_is_asked_for_once(self):
+        for line in ("# CONFIG_DEBUG is not set\n", "CONFIG_DEBUG=y\n", ""):
+            config = self.file("config", f"CONFIG_DEBUG_INFO=y\n{line}CONFIG_X86=y\n")
+            xen.configure_debug(config)
+            self.assertEqual(sorted(config.read_text().splitlines()), ["CONFIG_DEBUG=y", "CONFIG_DEBUG_INFO=y", "CONFIG_X86=y"])
+
+    def test_without_one_of_the_checks_is_refused(self):
+        whole = [f"{name}=y" for name in xen.DEBUG_CONFIG]
+        self.assertEqual(xen.missing_debug("\n".join(whole)), [])
+        self.assertEqual(xen.missing_debug("\n".join(whole[:-1] + [f"# {xen.DEBUG_CONFIG[-1]} is not set"])),
+                         [xen.DEBUG_CONFIG[-1]])
+
+    def test_is_another_stage(self):
+        pinned = xen.BASE.pinned_source()
+        digests = {xen._inputs(pinned, stock, debug).digest() for stock in (False, True) for debug in (False, True)}
+        self.assertEqual(len(digests), 4)
+
+
 class Kernel(unittest.TestCase):
     def image(self, payload: bytes, magic: bytes = b"HdrS") -> bytes:
         header = bytearray(1024)
