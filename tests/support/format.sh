@@ -27,5 +27,5 @@ fi
 
 [ -n "$(git ls-files -- '*.cc' 2>/dev/null)" ] || skip "git does not list the files here"
 git ls-files -z -- '*.cc' '*.h' ':!xen-patches' ':!events/abi' ':!timematch/core' ':!scripts/casmlab/counter' \
-    ':!tests/emulator' ':!tests/lab/guest' ':!tests/xen/pmu' ':!tests/xen/shim' |
+    ':!tests/emulator' ':!tests/lab/guest' ':!tests/xen/pmu' ':!tests/xen/shim' ':!proofs/frama-c' |
     xargs -0 "$formatter" --style=file --dry-run --Werror
