@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,7 @@ struct HostInfo {
     uint32_t hook_switches = 0;     ///< classes (as bits) whose hook the debug switch can disable
     casm_counter counter = CASM_COUNTER_ABSENT;  ///< the processor's counter of conditional branches
     casm_counter_why counter_why = CASM_COUNTER_NO_EVENT;  ///< CASM_COUNTER_READY, or why it may not be used
+    uint32_t isolation = 0;  ///< CASM_ISOLATE_*: what of the processor its recordable domains cannot see
 
     /// There is a counter, and nobody else has it. Says nothing about whether it counts exactly.
     bool counter_ready() const { return counter != CASM_COUNTER_ABSENT && counter_why == CASM_COUNTER_READY; }
@@ -53,6 +55,19 @@ struct StartOptions {
         0;  ///< replay: overflow interrupts come at most this late; 0: CASM_MARGIN_BRANCHES
     uint32_t dense_every = 0;  ///< record, debug: an A-point at every n-th boundary of the range; 0: off
     uint64_t dense_first = 0, dense_last = 0;  ///< guest addresses, inclusive
+    /// Physical CPU of the domain's cpupool that the vCPU keeps until the run ends; nothing: Xen chooses.
+    /// casm_status.cpu says which.
+    std::optional<CpuId> cpu;
+};
+
+/// What instructions that do not trap tell a guest about a processor: the words of CASM_OP_cpu_identity.
+struct ProcessorWords {
+    uint32_t apic_id = 0, x2apic_id = 0;                   ///< CPUID leaves 1 and 0xb
+    uint32_t ext_apic_id = 0, ext_core = 0, ext_node = 0;  ///< leaf 0x8000001e (AMD)
+    uint32_t signature = 0;                                ///< family, model, stepping
+    uint64_t leaves = 0;                                   ///< hash of the other leaves
+    uint64_t idt_base = 0;                                 ///< SIDT
+    bool operator==(const ProcessorWords&) const = default;
 };
 
 enum class RingKind { kLog, kFeed };
@@ -78,7 +93,7 @@ class Hypervisor {
     virtual OpResult attach(DomId domain, RingBytes log, RingBytes feed) = 0;
     /// Starts recording or replaying a paused domain that never ran (else EBUSY). EXDEV: a replay's initial
     /// state differs from the log's; status().divergence says how. ENODEV: `counter` on a host without a
-    /// usable one.
+    /// usable one. ENXIO: `cpu` is not in the domain's cpupool.
     virtual OpResult start(DomId domain, const StartOptions& options) = 0;
     /// Record: ends at the next injection point, the guest goes on. Replay: pauses the domain for good.
     virtual OpResult stop(DomId domain) = 0;
@@ -94,6 +109,9 @@ class Hypervisor {
     virtual OpResult cpu_policy(DomId domain, std::string& out) = 0;
     /// The host's featureset, as Xen numbers it.
     virtual OpResult host_features(std::vector<uint32_t>& out) = 0;
+
+    /// What a guest can see of a processor. ENXIO: there is none of this number, or it is offline.
+    virtual OpResult cpu_identity(CpuId cpu, ProcessorWords& out) = 0;
 
     /// Maps one ring of an attached domain; `bytes` as given to attach().
     virtual Result<std::unique_ptr<RingMapping>> map_ring(DomId domain, RingKind kind, RingBytes bytes) = 0;

@@ -26,6 +26,8 @@ Status op_failure(std::string_view what, DomId domain, OpResult result) {
         case ENODEV:
             return host_lacks(prefix +
                               "the branch counter cannot be used any more, or the domain is not in the pool");
+        case ENXIO:
+            return host_lacks(prefix + "the physical CPU it is to run on is not in its cpupool, or offline");
         case ENOSYS:
         case EOPNOTSUPP:
             return host_lacks(prefix +

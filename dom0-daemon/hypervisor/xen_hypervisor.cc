@@ -96,7 +96,8 @@ class XenHypervisor final : public Hypervisor {
                        .user_domid = host.user_domid,
                        .hook_switches = host.hook_switches,
                        .counter = static_cast<casm_counter>(host.counter),
-                       .counter_why = static_cast<casm_counter_why>(host.counter_why)};
+                       .counter_why = static_cast<casm_counter_why>(host.counter_why),
+                       .isolation = host.isolation};
         return result;
     }
 
@@ -129,6 +130,7 @@ class XenHypervisor final : public Hypervisor {
         control.u.start.dense_every = options.dense_every;
         control.u.start.dense_first = options.dense_first;
         control.u.start.dense_last = options.dense_last;
+        control.u.start.cpu = options.cpu ? options.cpu->value : CASM_CPU_ANY;
         return domctl(domain, control);
     }
 
@@ -188,6 +190,24 @@ class XenHypervisor final : public Hypervisor {
         if (request.nr_features > kFeatureWords) return OpResult{EIO};
         out.assign(words->word, words->word + request.nr_features);
         return OpResult{};
+    }
+
+    OpResult cpu_identity(CpuId cpu, ProcessorWords& out) override {
+        casm_domctl control = {};
+        control.op = CASM_OP_cpu_identity;
+        control.u.cpu.cpu = cpu.value;
+        const OpResult result = domctl(DomId{0}, control);
+        if (!result.ok()) return result;
+        const auto& words = control.u.cpu;
+        out = ProcessorWords{.apic_id = words.apic_id,
+                             .x2apic_id = words.x2apic_id,
+                             .ext_apic_id = words.ext_apic_id,
+                             .ext_core = words.ext_core,
+                             .ext_node = words.ext_node,
+                             .signature = words.signature,
+                             .leaves = words.leaves,
+                             .idt_base = words.idt_base};
+        return result;
     }
 
     Result<std::unique_ptr<RingMapping>> map_ring(DomId domain, RingKind kind, RingBytes bytes) override {

@@ -12,7 +12,7 @@
 #include <stdint.h>
 #endif
 
-#define CASM_ABI_VERSION 4u
+#define CASM_ABI_VERSION 5u
 
 /* Number of our domctl; its payload (struct casm_domctl) lies in xen_domctl.u.pad (128 bytes). */
 #define XEN_DOMCTL_casm 1100
@@ -133,6 +133,7 @@ enum casm_op {
     CASM_OP_kick = 7,        /* dom0 moved cons or prod: lets a vCPU go on that waits for a ring */
     CASM_OP_frames = 9,      /* IN u.frames: hashes of the guest's frames; the domain must not be running */
     CASM_OP_detach = 8,      /* frees the rings. A recording that goes on ends with END(STOPPED), unlogged */
+    CASM_OP_cpu_identity = 10, /* domain 0. IN u.cpu.cpu, OUT the rest of u.cpu. -ENXIO: no such processor, or it is offline */
 };
 
 #define CASM_START_ACCOUNT 1u /* measure cycles per cause (casm_status.cycles) */
@@ -153,6 +154,13 @@ enum casm_counter_why {
     CASM_COUNTER_IN_USE = 4,   /* a profiler has it */
 };
 
+/* What of the processor a recordable domain cannot see on this host. */
+#define CASM_ISOLATE_CPUID       1u /* plain CPUID traps, in user mode too: each is an entry, and its values are logged */
+#define CASM_ISOLATE_DESCRIPTORS 2u /* SGDT, SIDT, SLDT, STR, SMSW give constants */
+#define CASM_ISOLATE_UMIP        4u /* ... because they trap: each is an entry. Else they give those of this build of Xen */
+
+#define CASM_CPU_ANY (~0u)
+
 struct casm_domctl {
     uint32_t op;  /* IN enum casm_op */
     uint32_t abi; /* IN CASM_ABI_VERSION, else -EINVAL (host_info answers any) */
@@ -167,6 +175,8 @@ struct casm_domctl {
             uint32_t hook_switches;  /* bits of start.disable that this build knows */
             uint32_t counter;        /* enum casm_counter: what the processor has */
             uint32_t counter_why;    /* enum casm_counter_why: may it be used? */
+            uint32_t isolation;      /* CASM_ISOLATE_* */
+            uint32_t _pad;
         } host;
         struct { int32_t cpupool; uint32_t _pad; } pool;
         struct { uint64_t log_bytes, feed_bytes; } attach; /* data sizes, powers of two; feed 0 when recording */
@@ -180,7 +190,31 @@ struct casm_domctl {
             uint32_t margin_branches;  /* replay: overflow interrupts come at most this late; 0: CASM_MARGIN_BRANCHES */
             uint32_t dense_every;      /* record, debug: an A-point at every n-th instruction boundary of the range; 0: off */
             uint64_t dense_first, dense_last; /* guest addresses, inclusive */
+            /*
+             * Physical CPU that the vCPU keeps until dom0 detaches or the run ends; CASM_CPU_ANY: one of the cpupool that its
+             * affinity allows. -ENXIO: not in the domain's cpupool. casm_status.cpu says which it is. Meanwhile its affinity,
+             * its cpupool and that CPU stay as they are: who wants to change them gets -EBUSY.
+             */
+            uint32_t cpu;
+            uint32_t _pad;
         } start;
+        /*
+         * What instructions that do not trap tell about a processor besides its features. Two processors with equal words
+         * look alike to a guest whose CPUID does not trap. Words that only CPUID tells are of no interest under
+         * CASM_ISOLATE_CPUID, idt_base of none under CASM_ISOLATE_DESCRIPTORS. TSC_AUX is the guest's own.
+         */
+        struct {
+            uint32_t cpu;             /* IN: number of the processor */
+            uint32_t apic_id;         /* CPUID leaf 1, EBX[31:24]: initial APIC id */
+            uint32_t x2apic_id;       /* leaf 0xb, EDX; 0: no such leaf */
+            uint32_t ext_apic_id;     /* leaf 0x8000001e, EAX; 0: no such leaf (AMD) */
+            uint32_t ext_core;        /* ..., EBX: core or compute unit */
+            uint32_t ext_node;        /* ..., ECX: node */
+            uint32_t signature;       /* leaf 1, EAX: family, model, stepping */
+            uint32_t _pad;
+            uint64_t leaves;          /* hash of the leaves that neither hold an id nor depend on the guest's policy or state */
+            uint64_t idt_base;        /* SIDT */
+        } cpu;
         struct { uint64_t addr; uint64_t size_bytes; } status;
         struct { uint64_t addr; uint64_t first, count; } frames; /* count u64 at addr, from frame first of the pool; 0: none, or zeros */
         uint64_t pad[14];
@@ -238,6 +272,8 @@ struct casm_status {
     uint64_t tsc_khz;       /* frequency of the guest's TSC */
     uint64_t branches;      /* conditional branches in CPL3 since the start; 0 without a counter */
     uint64_t console_unread_bytes; /* printed by the guest, and not read by the console's back end yet */
+    uint32_t cpu;           /* physical CPU that the vCPU is bound to, CASM_CPU_ANY: to none */
+    uint32_t _pad;
     struct casm_apoint_stats apoints;
     struct casm_divergence divergence;
 };
@@ -251,6 +287,6 @@ CASM_ABI_ASSERT(sizeof(struct casm_rec) == 8, casm_rec_size);
 CASM_ABI_ASSERT(sizeof(struct casm_ring) == 200, casm_ring_size);
 CASM_ABI_ASSERT(sizeof(struct casm_domctl) <= 128, casm_domctl_size);
 CASM_ABI_ASSERT(sizeof(struct casm_divergence) == 232, casm_divergence_size);
-CASM_ABI_ASSERT(sizeof(struct casm_status) == 840, casm_status_size);
+CASM_ABI_ASSERT(sizeof(struct casm_status) == 848, casm_status_size);
 
 #endif /* CASM_ABI_H */

@@ -129,6 +129,9 @@ OpResult FakeXen::start(DomId id, const StartOptions& options) {
     if (start_error != 0) return {start_error};
     if (options.counter && !info.counter_ready()) return {ENODEV};
     if (domain->running || domain->status.mode != CASM_MODE_IDLE) return {EBUSY};
+    const uint32_t cpu = options.cpu ? options.cpu->value : cpus.begin()->first;
+    if (!cpus.contains(cpu)) return {ENXIO};
+    domain->status.cpu = cpu;
     last_start = options;
     domain->status.mode = options.mode;
     const auto is_start = [](const Record& record) {
@@ -176,6 +179,13 @@ OpResult FakeXen::cpu_policy(DomId, std::string& out) {
 
 OpResult FakeXen::host_features(std::vector<uint32_t>& out) {
     out = {1, 2, 3};
+    return {};
+}
+
+OpResult FakeXen::cpu_identity(CpuId cpu, ProcessorWords& out) {
+    const auto found = cpus.find(cpu.value);
+    if (found == cpus.end()) return {ENXIO};
+    out = found->second;
     return {};
 }
 

@@ -71,6 +71,7 @@ class FakeXen final : public Hypervisor {
     OpResult detach(DomId domain) override;
     OpResult cpu_policy(DomId domain, std::string& out) override;
     OpResult host_features(std::vector<uint32_t>& out) override;
+    OpResult cpu_identity(CpuId cpu, ProcessorWords& out) override;
     Result<std::unique_ptr<RingMapping>> map_ring(DomId domain, RingKind kind, RingBytes bytes) override;
     void wait(std::chrono::milliseconds timeout) override;
 
@@ -87,7 +88,10 @@ class FakeXen final : public Hypervisor {
     HostInfo info;
     int host_info_error = 0, attach_error = 0, start_error = 0, set_cpupool_error = 0;
     bool map_fails = false;
-    std::string policy = "policy";             ///< what cpu_policy() answers
+    std::string policy = "policy";  ///< what cpu_policy() answers
+    /// By CPU; those that are not here are offline. All four are in the domains' cpupool.
+    std::map<uint32_t, ProcessorWords> cpus = {
+        {0, {.apic_id = 0}}, {1, {.apic_id = 1}}, {2, {.apic_id = 2}}, {3, {.apic_id = 3}}};
     size_t records_per_wait = 1000;            ///< how far the vCPU runs while the daemon waits
     std::function<void(FakeDomain&)> on_wait;  ///< called before the vCPU runs
     std::function<void()> on_wait_host;        ///< called once per wait, also without domains

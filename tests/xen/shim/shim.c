@@ -10,6 +10,10 @@
 
 struct shim shim;
 cpumask_t cpu_online_map;
+const cpumask_t shim_cpumask_of[SHIM_CPUS] = { { 1 }, { 2 }, { 4 }, { 8 } };
+static idt_entry_t idts[SHIM_CPUS][256];
+idt_entry_t *idt_tables[SHIM_CPUS] = { idts[0], idts[1], idts[2], idts[3] };
+enum system_state system_state;
 int shim_allocations_left = -1;
 
 static struct page_info frames[SHIM_FRAMES];
@@ -39,6 +43,8 @@ void shim_reset(void)
     shim_allocations_left = -1;
     heap_next = SHIM_HEAP_FIRST;
     heap_used = 0;
+    cpu_online_map.bits = (1u << SHIM_CPUS) - 1;
+    system_state = SYS_STATE_active;
     this_cpu(casm_tapping) = false;
 }
 
@@ -170,6 +176,77 @@ void flush_tlb_mask(const cpumask_t *mask)
     (void)mask;
     shim_needs_irqs("flush_tlb_mask");
     shim.tlb_flushes++;
+}
+
+/* --- Processors --- */
+
+bool get_cpu_maps(void)
+{
+    CHECK(!shim.cpu_maps_held);
+    shim.cpu_maps_held = true;
+
+    return true;
+}
+
+void put_cpu_maps(void)
+{
+    CHECK(shim.cpu_maps_held);
+    shim.cpu_maps_held = false;
+}
+
+void on_selected_cpus(const cpumask_t *cpus, void (*fn)(void *arg), void *arg, int wait)
+{
+    unsigned int cpu, before = shim.cpu;
+
+    CHECK(shim.irqs_on && shim.cpu_maps_held && wait && !(cpus->bits & ~cpu_online_map.bits));
+    for ( cpu = 0; cpu < SHIM_CPUS; cpu++ )
+        if ( cpumask_test_cpu(cpu, cpus) )
+        {
+            shim.cpu = cpu;
+            fn(arg);
+        }
+    shim.cpu = before;
+}
+
+void cpuid_count(uint32_t leaf, uint32_t subleaf, uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d)
+{
+    uint32_t *out[4] = { a, b, c, d };
+    unsigned int i;
+
+    for ( i = 0; i < 4; i++ )
+        *out[i] = shim.on_cpuid ? shim.on_cpuid(shim.cpu, leaf, subleaf, i) : 0;
+}
+
+const cpumask_t *cpupool_valid_cpus(const struct cpupool *pool)
+{
+    return &pool->valid;
+}
+
+int cpupool_run_locked(int (*fn)(void *arg), void *arg)
+{
+    int rc;
+
+    CHECK(!shim.cpupool_locked && !shim.locks_held && shim.irqs_on);
+    shim.cpupool_locked = true;
+    rc = fn(arg);
+    shim.cpupool_locked = false;
+
+    return rc;
+}
+
+int vcpu_set_hard_affinity(struct vcpu *v, const cpumask_t *affinity)
+{
+    cpumask_t allowed;
+
+    CHECK(shim.cpupool_locked);
+    cpumask_and(&allowed, &v->domain->cpupool->valid, affinity);
+    if ( !allowed.bits )
+        return -EINVAL;
+    cpumask_copy(v->sched_unit->cpu_hard_affinity, affinity);
+    if ( !shim.vcpu_stuck && !cpumask_test_cpu(v->processor, &allowed) )
+        v->processor = cpumask_first(&allowed);
+
+    return 0;
 }
 
 /* --- Domains --- */

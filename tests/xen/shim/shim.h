@@ -75,6 +75,10 @@ struct shim {
     bool counter_busy;
     unsigned long dr[8];                                   /* debug registers of the processor */
     unsigned int kicks;
+    unsigned int cpu;                                      /* that executes Xen's code */
+    unsigned int features;                                 /* of the host: SHIM_CPUID_FAULTING */
+    bool cpupool_locked, cpu_maps_held, vcpu_stuck;        /* vcpu_stuck: it cannot be moved now */
+    uint32_t (*on_cpuid)(unsigned int cpu, uint32_t leaf, uint32_t subleaf, unsigned int reg); /* reg: 0 to 3 for EAX to EDX */
     void *ctx;                                             /* of the hooks */
     uint64_t (*soft_rdtsc)(void *ctx);
     void (*on_wmb)(void *ctx);
@@ -206,8 +210,52 @@ uint64_t pv_soft_rdtsc(const struct vcpu *v, const struct cpu_user_regs *regs);
 #define X86EMUL_OKAY  0
 #define TF_kernel_mode 1u
 struct cpuid_leaf { uint32_t a, b, c, d; };
-typedef struct { unsigned long bits; } cpumask_t;
+/* --- Processors: four, in two cpupools --- */
+typedef struct cpumask { unsigned long bits; } cpumask_t;
+#define SHIM_CPUS 4u
+#define nr_cpu_ids SHIM_CPUS
 extern cpumask_t cpu_online_map;
+#define cpu_online(cpu) cpumask_test_cpu(cpu, &cpu_online_map)
+static inline bool cpumask_test_cpu(unsigned int cpu, const cpumask_t *m)
+{
+    return (m->bits >> cpu) & 1;
+}
+static inline bool cpumask_equal(const cpumask_t *a, const cpumask_t *b)
+{
+    return a->bits == b->bits;
+}
+static inline void cpumask_copy(cpumask_t *to, const cpumask_t *from)
+{
+    to->bits = from->bits;
+}
+static inline void cpumask_and(cpumask_t *to, const cpumask_t *a, const cpumask_t *b)
+{
+    to->bits = a->bits & b->bits;
+}
+static inline unsigned int cpumask_first(const cpumask_t *m)
+{
+    return m->bits ? (unsigned int)__builtin_ctzl(m->bits) : SHIM_CPUS;
+}
+extern const cpumask_t shim_cpumask_of[SHIM_CPUS];
+#define cpumask_of(cpu) (&shim_cpumask_of[cpu])
+bool get_cpu_maps(void);
+void put_cpu_maps(void);
+void on_selected_cpus(const cpumask_t *cpus, void (*fn)(void *arg), void *arg, int wait);
+/* What CPUID says on the processor that executes it. */
+void cpuid_count(uint32_t leaf, uint32_t subleaf, uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d);
+#define cpuid(leaf, a, b, c, d) cpuid_count(leaf, 0, a, b, c, d)
+#define cpu_has_cpuid_faulting (shim.features & SHIM_CPUID_FAULTING)
+#define SHIM_CPUID_FAULTING 1u
+typedef struct { uint64_t a, b; } idt_entry_t;
+extern idt_entry_t *idt_tables[SHIM_CPUS];
+
+struct cpupool { cpumask_t valid; };
+const cpumask_t *cpupool_valid_cpus(const struct cpupool *pool);
+int cpupool_run_locked(int (*fn)(void *arg), void *arg);
+int vcpu_set_hard_affinity(struct vcpu *v, const cpumask_t *affinity);
+enum system_state { SYS_STATE_active, SYS_STATE_suspend, SYS_STATE_resume };
+extern enum system_state system_state;
+
 void flush_tlb_mask(const cpumask_t *mask);
 #define guest_cpu_user_regs() (&shim.regs)
 
@@ -225,6 +273,7 @@ struct domain {
     bool is_privileged, creation_finished;
     int is_dying, is_shutting_down;
     struct vcpu *vcpu[1];
+    struct cpupool *cpupool;
     shared_info_t *shared_info;
     const struct evtchn_port_ops *evtchn_port_ops;
     struct evtchn *evtchn;
@@ -232,8 +281,10 @@ struct domain {
     unsigned long granted_mfn[2]; /* by reserved grant reference; 0: not granted */
     struct { struct casm_domain *casm; bool vtsc; uint32_t tsc_khz; } arch;
 };
+struct sched_unit { cpumask_t *cpu_hard_affinity; };
 struct vcpu {
     struct domain *domain;
+    struct sched_unit *sched_unit;
     unsigned long pause_flags;
     unsigned int processor;
     vcpu_info_t *vcpu_info;

@@ -110,6 +110,7 @@ class SmallGuest {
             feed();  // the start needs INIT and a digest
         casm_domctl op{};
         op.op = CASM_OP_start;
+        op.u.start.cpu = CASM_CPU_ANY;
         op.u.start.mode = mode;
         op.u.start.flags = CASM_START_COUNTER;
         op.u.start.check_bits = 16;

@@ -88,6 +88,7 @@ class Timed : public testing::Test {
     static casm_domctl options(casm_mode mode) {
         casm_domctl op{};
         op.op = CASM_OP_start;
+        op.u.start.cpu = CASM_CPU_ANY;
         op.u.start.mode = mode;
         op.u.start.check_bits = 16;
         op.u.start.flags = CASM_START_COUNTER;

@@ -68,6 +68,11 @@ World::World(Options options) : options_(std::move(options)), ports_(kPorts) {
     page_info* shared = mfn_to_page(_mfn(casm_pool_end() - 1));
     shared->owner = &domain_;
     vcpu_.domain = &domain_;
+    pool_.valid.bits = 0xc;
+    affinity_.bits = ~0ul;
+    domain_.cpupool = &pool_;
+    vcpu_.sched_unit = &unit_;
+    vcpu_.processor = 2;
     vcpu_.vcpu_info = &domain_.shared_info->vcpu_info[0];
     domain_.vcpu[0] = &vcpu_;
     casm_vcpu_create(&vcpu_);
@@ -132,6 +137,7 @@ long World::start(casm_mode mode, std::uint64_t digest_interval, std::uint32_t d
                   std::uint32_t check_bits, std::uint32_t flags) {
     casm_domctl op{};
     op.op = CASM_OP_start;
+    op.u.start.cpu = CASM_CPU_ANY;
     op.u.start.mode = mode;
     op.u.start.flags = flags;
     op.u.start.digest_interval = digest_interval;

@@ -35,6 +35,7 @@ class World {
     World& operator=(const World&) = delete;
 
     domain& dom() { return domain_; }
+    cpupool& pool() { return pool_; }  // CPUs 2 and 3
     vcpu& cpu() { return vcpu_; }
     casm_domain& casm() { return *domain_.arch.casm; }
 
@@ -70,6 +71,9 @@ class World {
     Options options_;
     domain domain_{}, dom0_{};
     vcpu vcpu_{}, dom0_vcpu_{};
+    cpumask_t affinity_{};
+    sched_unit unit_{&affinity_};
+    cpupool pool_{};
     std::vector<evtchn> ports_;
     bool destroyed_ = false;
 };

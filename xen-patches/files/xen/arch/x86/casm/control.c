@@ -46,6 +46,7 @@ int casm_domain_create(struct domain *d, struct xen_domctl_createdomain *config)
     c->d = d;
     c->mode = CASM_MODE_IDLE;
     c->tp.slot = -1;
+    c->cpu = CASM_CPU_ANY;
     spin_lock_init(&c->lock);
     d->arch.casm = c;
 
@@ -91,6 +92,7 @@ void casm_domain_relinquish(struct domain *d)
         casm_end(c, CASM_END_DESTROYED, 0);
     if ( casm_logging(c) )
         c->mode = CASM_MODE_ENDED;
+    casm_unplace(c);
     casm_tp_stop(c);
     casm_bridges_destroy(c);
     free_ring(&c->log);
@@ -310,13 +312,17 @@ static int start_run(struct casm_domain *c, struct casm_domctl *op)
     if ( !c->log.hdr || replay != !!c->feed.hdr || (!replay && op->u.start.mode != CASM_MODE_RECORD) ||
          (op->u.start.flags & ~(CASM_START_ACCOUNT | CASM_START_COUNTER)) || op->u.start.check_bits > 16 || (replay && op->u.start.disable) )
         return -EINVAL;
+    rc = casm_place(c, op->u.start.cpu);
+    if ( rc )
+        return rc;
     rc = casm_bridges_init(c);
+    if ( !rc )
+        rc = casm_tp_start(c, op);
     if ( rc )
+    {
+        casm_unplace(c);
         return rc;
-
-    rc = casm_tp_start(c, op);
-    if ( rc )
-        return rc;
+    }
 
     c->account = op->u.start.flags & CASM_START_ACCOUNT;
     c->disable = op->u.start.disable;
@@ -371,6 +377,7 @@ static int detach(struct casm_domain *c)
         c->end_reason = CASM_END_STOPPED;
         c->mode = CASM_MODE_ENDED;
     }
+    casm_unplace(c);
     free_ring(&c->log);
     free_ring(&c->feed);
     kick(c);
@@ -396,6 +403,7 @@ static int status(const struct casm_domain *c, const struct casm_domctl *op)
         .spurious_faults = c->spurious_faults,
         .tsc_khz = c->d->arch.tsc_khz,
         .branches = casm_counter_read(&c->tp.counter, CASM_EVENT_CONDITIONAL),
+        .cpu = c->cpu,
         .apoints = c->tp.stats,
         .divergence = c->divergence,
     };
@@ -443,6 +451,7 @@ long casm_do_domctl(struct domain *d, struct casm_domctl *op)
         op->u.host.cpupool = casm_cpupool;
         op->u.host.hook_switches = ((1u << (CASM_CLS_BRANCHES + 1)) - 1) & ~1u;
         op->u.host.counter = casm_counter_kind(&op->u.host.counter_why);
+        op->u.host.isolation = casm_isolation();
         casm_pool_info(op);
         return 0;
     }
@@ -455,6 +464,9 @@ long casm_do_domctl(struct domain *d, struct casm_domctl *op)
         casm_cpupool = op->u.pool.cpupool;
         return 0;
     }
+
+    if ( op->op == CASM_OP_cpu_identity )
+        return casm_cpu_identity(op);
 
     if ( !c )
         return -EOPNOTSUPP;

@@ -8,6 +8,7 @@
 #ifndef CASM_PRIVATE_H
 #define CASM_PRIVATE_H
 
+#include <xen/cpumask.h>
 #include <xen/sched.h>
 #include <xen/spinlock.h>
 #include <asm/casm.h>
@@ -66,6 +67,9 @@ struct casm_domain {
     uint64_t trip_start;        /* stream position at the start of this trip */
     unsigned int trip_checks;
     unsigned int tapped;        /* OUTMEM records of this call */
+
+    unsigned int cpu;           /* the vCPU is bound to it; CASM_CPU_ANY: to none */
+    cpumask_t affinity;         /* its hard affinity before that */
 
     struct casm_stream log, feed;
     struct casm_rec peeked;     /* header at feed position peeked_at - 1, read once: dom0 could change it under our checks */
@@ -152,6 +156,12 @@ bool casm_bridges_up(struct casm_domain *c);
 void casm_bridges_down(struct casm_domain *c);
 bool casm_bridge_replay(struct casm_domain *c);
 void casm_console_report(struct casm_domain *c);
+
+/* --- placement.c, isolate.c --- */
+int casm_place(struct casm_domain *c, unsigned int cpu);
+void casm_unplace(struct casm_domain *c);
+uint32_t casm_isolation(void);
+int casm_cpu_identity(struct casm_domctl *op);
 
 /* --- pool.c --- */
 struct page_info *casm_pool_standin(struct domain *d, unsigned int idx);

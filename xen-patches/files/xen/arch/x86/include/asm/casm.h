@@ -22,6 +22,7 @@
 struct casm_domain;
 struct casm_domctl;
 struct cpu_user_regs;
+struct cpumask;
 struct cpuid_leaf;
 struct domain;
 struct evtchn;
@@ -70,6 +71,10 @@ void casm_log_cpuid(uint32_t leaf, struct cpuid_leaf *res);
 bool casm_fast_rdtsc(struct cpu_user_regs *regs);
 bool casm_time_frozen(const struct vcpu *v);
 bool casm_wallclock_frozen(const struct domain *d);
+
+/* --- Physical CPU (placement.c) --- */
+bool casm_placed(const struct domain *d);
+bool casm_placed_on(const struct domain *d, const struct cpumask *cpus);
 
 /* --- Events (queue.c) --- */
 void casm_queue_event(struct domain *d, const struct evtchn *chn);
