@@ -17,9 +17,10 @@
 /* Number of our domctl; its payload (struct casm_domctl) lies in xen_domctl.u.pad (128 bytes). */
 #define XEN_DOMCTL_casm 1100
 
-/* XENMEM_acquire_resource types (16 bits; frames are owned by the recorded domain). */
+/* XENMEM_acquire_resource types (16 bits). The frames belong to the domain that attached, and only it may acquire them. */
 #define CASM_RESOURCE_LOG  0xca50u /* Xen -> dom0 */
 #define CASM_RESOURCE_FEED 0xca51u /* dom0 -> Xen, replay only */
+#define CASM_RESOURCE_CALLER_OWNED 1u /* in xen_mem_acquire_resource.pad on return: XENMEM_rsrc_acq_caller_owned of Linux */
 
 /* Global VIRQ that says "look at the rings and the status" (VIRQ_ARCH_7). */
 #define CASM_VIRQ 23

@@ -136,26 +136,19 @@ TEST(Pool, OneUserAtATime) {
     casm_pool_release(&other);
 }
 
-TEST(Pool, WhoMayMapWhat) {
+TEST(Pool, WhoElseMayMapWhat) {
     World world;
-    domain &guest = world.dom(), other{};
-    const unsigned long ram = casm_pool_first() + 2, standin = casm_pool_end() - 3, heap = SHIM_HEAP_FIRST;
-    // The guest: its own memory, but no rings, no stand-ins.
-    EXPECT_FALSE(casm_map_denied(&guest, &guest, ram, true));
-    EXPECT_TRUE(casm_map_denied(&guest, &guest, standin, false));
-    EXPECT_TRUE(casm_map_denied(&guest, &guest, heap, false));
-    // Others: may write the guest's memory until it runs, and look at any time.
-    EXPECT_FALSE(casm_map_denied(&other, &guest, ram, true));
-    EXPECT_FALSE(casm_map_denied(&other, &guest, standin, true));
+    domain& guest = world.dom();
+    const unsigned long ram = casm_pool_first() + 2;
+    // May write the guest's memory until it runs, and look at it.
+    EXPECT_FALSE(casm_map_denied(&guest, ram, true));
     ASSERT_EQ(world.attach(), 0);
     ASSERT_EQ(world.start(CASM_MODE_RECORD), 0);
     guest.creation_finished = false;
-    EXPECT_TRUE(casm_map_denied(&other, &guest, ram, true)) << "recording has begun";
+    EXPECT_TRUE(casm_map_denied(&guest, ram, true)) << "recording has begun";
     guest.creation_finished = true;
-    EXPECT_TRUE(casm_map_denied(&other, &guest, ram, true));
-    EXPECT_FALSE(casm_map_denied(&other, &guest, ram, false));
-    EXPECT_FALSE(casm_map_denied(&other, &guest, standin, true));
-    EXPECT_FALSE(casm_map_denied(&other, &guest, heap, true)) << "rings are dom0's to write";
+    EXPECT_TRUE(casm_map_denied(&guest, ram, true));
+    EXPECT_FALSE(casm_map_denied(&guest, ram, false));
 }
 
 TEST(Pool, DestroyGivesEverythingBack) {
@@ -168,39 +161,6 @@ TEST(Pool, DestroyGivesEverythingBack) {
         EXPECT_EQ(mfn_to_page(_mfn(mfn))->count_info, 0u) << mfn;
         EXPECT_EQ(mfn_to_page(_mfn(mfn))->owner, nullptr) << mfn;
     }
-}
-
-TEST(Rings, EachFailedAllocationIsUndone) {
-    for (int allocations = 0; allocations < 4; ++allocations) {
-        World world;
-        shim_allocations_left = allocations;
-        EXPECT_EQ(world.attach(CASM_RING_MIN_BYTES, CASM_RING_MIN_BYTES), -ENOMEM) << allocations;
-        shim_allocations_left = -1;
-        EXPECT_EQ(shim_heap_used(), 0u) << allocations;
-        EXPECT_EQ(world.attach(CASM_RING_MIN_BYTES, CASM_RING_MIN_BYTES), 0) << allocations;
-    }
-}
-
-TEST(Rings, SizesAreValidatedAndAttachIsOnce) {
-    World world;
-    for (const std::uint64_t bad :
-         {std::uint64_t{0}, std::uint64_t{4096}, std::uint64_t{CASM_RING_MIN_BYTES + 1},
-          std::uint64_t{3} << 16, std::uint64_t{CASM_RING_MAX_BYTES} * 2, ~std::uint64_t{0}}) {
-        EXPECT_EQ(world.attach(bad), -EINVAL) << bad;
-        if (bad != 0) {
-            EXPECT_EQ(world.attach(CASM_RING_MIN_BYTES, bad), -EINVAL) << bad;
-        }
-    }
-    EXPECT_EQ(world.attach(), 0);
-    EXPECT_EQ(world.attach(), -EBUSY);
-    EXPECT_EQ(casm_resource_frames(&world.dom(), CASM_RESOURCE_LOG), 17u);
-    EXPECT_EQ(casm_resource_frames(&world.dom(), CASM_RESOURCE_FEED), 0u);
-    xen_pfn_t frames[4];
-    EXPECT_EQ(casm_acquire_resource(&world.dom(), CASM_RESOURCE_LOG, 14, 3, frames), 3);
-    EXPECT_EQ(casm_acquire_resource(&world.dom(), CASM_RESOURCE_LOG, 15, 3, frames), -EINVAL);
-    EXPECT_EQ(casm_acquire_resource(&world.dom(), CASM_RESOURCE_LOG, ~0u - 1, 1, frames),
-              -EINVAL);  // its caller excludes a wrap
-    EXPECT_EQ(casm_acquire_resource(&world.dom(), CASM_RESOURCE_FEED, 0, 1, frames), -EINVAL);
 }
 
 }  // namespace

@@ -15,6 +15,7 @@ static idt_entry_t idts[SHIM_CPUS][256];
 idt_entry_t *idt_tables[SHIM_CPUS] = { idts[0], idts[1], idts[2], idts[3] };
 enum system_state system_state;
 int shim_allocations_left = -1;
+int shim_type_references_left = -1;
 
 static struct page_info frames[SHIM_FRAMES];
 static unsigned long heap_next;
@@ -41,6 +42,7 @@ void shim_reset(void)
     memset(&shim, 0, sizeof(shim));
     shim.irqs_on = true;
     shim_allocations_left = -1;
+    shim_type_references_left = -1;
     heap_next = SHIM_HEAP_FIRST;
     heap_used = 0;
     cpu_online_map.bits = (1u << SHIM_CPUS) - 1;
@@ -440,10 +442,9 @@ int assign_pages(struct page_info *pg, unsigned int nr, struct domain *d, unsign
     return 0;
 }
 
-bool get_page_and_type(struct page_info *pg, struct domain *d, unsigned long type)
+bool get_page(struct page_info *pg, const struct domain *d)
 {
-    (void)type;
-    shim_needs_irqs("get_page_and_type");
+    shim_needs_irqs("get_page");
     if ( pg->owner != d || !(pg->count_info & PGC_count_mask) )
         return false;
     pg->count_info++;
@@ -451,7 +452,18 @@ bool get_page_and_type(struct page_info *pg, struct domain *d, unsigned long typ
     return true;
 }
 
-static void put_page(struct page_info *pg)
+bool get_page_and_type(struct page_info *pg, struct domain *d, unsigned long type)
+{
+    (void)type;
+    if ( !shim_type_references_left )
+        return false;
+    if ( shim_type_references_left > 0 )
+        shim_type_references_left--;
+
+    return get_page(pg, d);
+}
+
+void put_page(struct page_info *pg)
 {
     shim_needs_irqs("put_page");
     CHECK(pg->count_info & PGC_count_mask);

@@ -272,6 +272,7 @@ struct domain {
     domid_t domain_id;
     bool is_privileged, creation_finished;
     int is_dying, is_shutting_down;
+    int references;               /* that were taken and not put */
     struct vcpu *vcpu[1];
     struct cpupool *cpupool;
     shared_info_t *shared_info;
@@ -317,6 +318,14 @@ static inline bool test_bit(unsigned int nr, const unsigned long *addr)
 extern unsigned long shim_segment_base;
 int pv_emul_read_descriptor(unsigned int sel, const struct vcpu *v, unsigned long *base, unsigned long *limit,
                             unsigned int *ar, bool insn_fetch);
+static inline void get_knownalive_domain(struct domain *d)
+{
+    d->references++;
+}
+static inline void put_domain(struct domain *d)
+{
+    d->references--;
+}
 void domain_pause(struct domain *d);
 void domain_unpause(struct domain *d);
 void domain_crash(struct domain *d);
@@ -351,6 +360,7 @@ static inline unsigned long mfn_x(mfn_t mfn)
 {
     return mfn.m;
 }
+#define INVALID_MFN _mfn(~0ul)
 struct page_info {
     unsigned long count_info;
     struct domain *owner;
@@ -382,7 +392,9 @@ void *mfn_to_virt(unsigned long mfn);
 bool page_is_ram_type(unsigned long mfn, unsigned long type);
 void clear_domain_page(mfn_t mfn);
 int assign_pages(struct page_info *pg, unsigned int nr, struct domain *d, unsigned int memflags);
+bool get_page(struct page_info *pg, const struct domain *d);
 bool get_page_and_type(struct page_info *pg, struct domain *d, unsigned long type);
+void put_page(struct page_info *pg);
 void put_page_and_type(struct page_info *pg);
 void put_page_alloc_ref(struct page_info *pg);
 unsigned int get_order_from_bytes(uint64_t bytes);
@@ -394,6 +406,8 @@ void free_domheap_pages(struct page_info *pg, unsigned int order);
 unsigned int shim_heap_used(void);
 /* The next @n allocations succeed, later ones fail; negative: all succeed. */
 extern int shim_allocations_left;
+/* The same for type references. */
+extern int shim_type_references_left;
 
 #define xzalloc(type) ((type *)calloc(1, sizeof(type)))
 #define xfree(p) free(p)

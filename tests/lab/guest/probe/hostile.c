@@ -44,11 +44,6 @@ static void *victim(void)
     return page_of(VICTIM_PAGES + below(SPARE_PAGES - VICTIM_PAGES));
 }
 
-static uint64_t mfn_of(const void *va)
-{
-    return ((const uint64_t *)start->mfn_list)[(unsigned long)va / PAGE];
-}
-
 /* A value that some check somewhere may have been written for, or not. */
 static uint64_t odd_value(void)
 {

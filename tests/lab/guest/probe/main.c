@@ -5,6 +5,7 @@
  *   loops=N       N timer events in loops of every kind that do not enter Xen (loops.c)
  *   flags=N       N looks at the flags and debug registers of every kind (flags.c)
  *   hostile seed=S steps=N rarity=R   N random attacks on Xen and the back ends (hostile.c)
+ *   steal=MASK    names each frame of the machine in every call that takes one (steal.c)
  *   crash, reboot    how it ends instead of powering off
  *   fault         executes an undefined instruction without a handler: Xen crashes the domain
  *   forever       works until it is destroyed
@@ -317,6 +318,12 @@ void probe_main(struct start_info *info)
     {
         hostile(option("seed", 1), option("steps", 1000), option("rarity", 3000));
         power_off(); /* its console ring is past printing */
+    }
+    if ( option("steal", 0) )
+    {
+        steal(option("steal", 0));
+        print("probe: done\n");
+        power_off();
     }
     if ( option("loops", 0) || option("flags", 0) )
         rounds = option("rounds", 0);

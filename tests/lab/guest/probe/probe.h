@@ -72,6 +72,10 @@ void sleep_until_event(uint64_t ns_at_most);
 void power_off(void) __attribute__((noreturn));
 void *page_of(unsigned int index);                     /* spare pages, 0 to SPARE_PAGES - 1 */
 #define SPARE_PAGES 64u
+static inline uint64_t mfn_of(const void *va)          /* all memory is mapped at its PFN */
+{
+    return ((const uint64_t *)start->mfn_list)[(unsigned long)va / PAGE];
+}
 int map(void *va, uint64_t mfn);
 void upcalls(bool on);
 void set_handlers(void);                               /* of exceptions and events */
@@ -93,5 +97,9 @@ void flags_upcall(const struct trap_frame *frame);
 /* --- hostile.c --- */
 /* rarity: one attack in so many is one that the guest itself is likely to die of. */
 void hostile(uint64_t seed, uint64_t steps, unsigned int rarity);
+
+/* --- steal.c --- */
+/* Bit n of which: the n-th attack. */
+void steal(uint64_t which);
 
 #endif /* PROBE_H */

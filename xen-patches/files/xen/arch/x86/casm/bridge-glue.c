@@ -2,7 +2,7 @@
 /*
  * CASMotion: the console and xenstore rings of a recordable domain.
  *
- * dom0 maps grants 0 and 1 and gets stand-in frames; the vCPU itself carries data between a stand-in and the guest's page
+ * dom0 maps grants 0 and 1 and gets stand-in frames, which are its own (ring.c); the vCPU itself carries data between a stand-in and the guest's page
  * (bridge.c): up when it notifies the back end, down at injection points, logged.
  */
 #include <xen/grant_table.h>
@@ -22,17 +22,6 @@ int casm_grant_check(const struct domain *ld, struct domain *rd, unsigned int re
     return ld->is_privileged && ref < ARRAY_SIZE(rd->arch.casm->bridge) ? 0 : -EPERM;
 }
 
-/* The frame that dom0 gets instead of @gfn, which grant @ref names. */
-unsigned long casm_grant_frame(struct domain *rd, unsigned int ref, unsigned long gfn)
-{
-    struct casm_domain *c = rd->arch.casm;
-
-    if ( ref >= ARRAY_SIZE(c->bridge) || casm_bridges_init(c) || !c->standin_pg[ref] )
-        return gfn;
-
-    return mfn_x(page_to_mfn(c->standin_pg[ref]));
-}
-
 static int bridge_init(struct casm_domain *c, unsigned int i, unsigned long mfn)
 {
     struct page_info *pg, *standin;
@@ -44,7 +33,7 @@ static int bridge_init(struct casm_domain *c, unsigned int i, unsigned long mfn)
     if ( !get_page_and_type(pg, c->d, PGT_writable_page) )
         return -EINVAL;
 
-    standin = casm_pool_standin(c->d, i);
+    standin = casm_alloc_shared(0);
     if ( !standin )
     {
         put_page_and_type(pg);
@@ -61,20 +50,16 @@ static int bridge_init(struct casm_domain *c, unsigned int i, unsigned long mfn)
     return 0;
 }
 
-/*
- * Sets both bridges up, from the grant entries that the builder seeded. Called before the guest first runs (xenstored maps its
- * page while the domain is being built, and casm_start() calls it again); later calls do nothing.
- */
-int casm_bridges_init(struct casm_domain *c)
+static int bridges_init(struct casm_domain *c)
 {
     unsigned int i;
 
-    if ( c->bridge[0].guest || c->bridge[1].guest || c->d->creation_finished || c->d->is_dying )
+    if ( c->d->creation_finished || c->d->is_dying )
         return 0;
 
     for ( i = 0; i < ARRAY_SIZE(c->bridge); i++ )
     {
-        unsigned long mfn = gnttab_v1_frame(c->d, i);
+        unsigned long mfn = c->bridge[i].guest ? 0 : gnttab_v1_frame(c->d, i);
         int rc;
 
         if ( mfn && (rc = bridge_init(c, i, mfn)) )
@@ -84,23 +69,75 @@ int casm_bridges_init(struct casm_domain *c)
     return 0;
 }
 
+/*
+ * Sets both bridges up, from the grant entries that the builder seeded. Called before the guest first runs (xenstored maps its
+ * page while the domain is being built, and casm_start() calls it again); what is there already is left alone.
+ */
+int casm_bridges_init(struct casm_domain *c)
+{
+    int rc;
+
+    spin_lock(&c->bridge_lock);
+    rc = bridges_init(c);
+    spin_unlock(&c->bridge_lock);
+
+    return rc;
+}
+
+/*
+ * The page that dom0 gets instead of the one that grant @ref names, with a reference. Fails closed: without a stand-in nothing
+ * is mapped, the guest's own page least of all. From map_grant_ref(), for a recordable @rd.
+ */
+int casm_grant_frame(struct domain *rd, unsigned int ref, mfn_t *mfn, struct page_info **page)
+{
+    struct casm_domain *c = rd->arch.casm;
+    struct page_info *standin = NULL;
+
+    spin_lock(&c->bridge_lock);
+    if ( ref < ARRAY_SIZE(c->bridge) && !bridges_init(c) )
+        standin = c->standin_pg[ref];
+    if ( standin && !get_page(standin, current->domain) )
+        standin = NULL;
+    spin_unlock(&c->bridge_lock);
+
+    /* Whoever unmaps must find the domain: with a page of its own the page would keep it. */
+    if ( standin && !c->standin_mapped[ref] )
+    {
+        c->standin_mapped[ref] = true;
+        get_knownalive_domain(rd);
+    }
+    *page = standin;
+    *mfn = standin ? page_to_mfn(standin) : INVALID_MFN;
+
+    return standin ? GNTST_okay : GNTST_general_error;
+}
+
+/* From reduce_status_for_pin(): grant @ref of a recordable @rd has @pins left. */
+void casm_grant_reduced(struct domain *rd, unsigned int ref, unsigned int pins)
+{
+    struct casm_domain *c = rd->arch.casm;
+
+    if ( pins || ref >= ARRAY_SIZE(c->standin_mapped) || !c->standin_mapped[ref] )
+        return;
+    c->standin_mapped[ref] = false;
+    put_domain(rd);
+}
+
 void casm_bridges_destroy(struct casm_domain *c)
 {
     unsigned int i;
 
+    spin_lock(&c->bridge_lock);
     for ( i = 0; i < ARRAY_SIZE(c->bridge); i++ )
     {
         c->bridge[i].guest = NULL;
         if ( c->bridge_pg[i] )
             put_page_and_type(c->bridge_pg[i]);
         c->bridge_pg[i] = NULL;
-        if ( c->standin_pg[i] )
-        {
-            put_page_alloc_ref(c->standin_pg[i]);
-            put_page_and_type(c->standin_pg[i]);
-        }
+        casm_free_shared(c->standin_pg[i], 0);
         c->standin_pg[i] = NULL;
     }
+    spin_unlock(&c->bridge_lock);
 }
 
 bool casm_bridges_up(struct casm_domain *c)

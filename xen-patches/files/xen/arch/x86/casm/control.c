@@ -3,11 +3,9 @@
  * CASMotion: life cycle of a recordable domain, and dom0's control over it.
  */
 #include <xen/cpumask.h>
-#include <xen/domain_page.h>
 #include <xen/event.h>
 #include <xen/guest_access.h>
 #include <xen/lib.h>
-#include <xen/mm.h>
 #include <xen/sched.h>
 #include <asm/time.h>
 #include <public/domctl.h>
@@ -48,6 +46,7 @@ int casm_domain_create(struct domain *d, struct xen_domctl_createdomain *config)
     c->tp.slot = -1;
     c->cpu = CASM_CPU_ANY;
     spin_lock_init(&c->lock);
+    spin_lock_init(&c->bridge_lock);
     d->arch.casm = c;
 
     config->max_evtchn_port = min_t(uint32_t, config->max_evtchn_port, CASM_PORTS_MAX - 1);
@@ -67,22 +66,6 @@ int casm_vcpu_create(struct vcpu *v)
     return 0;
 }
 
-static void free_ring(struct casm_stream *s)
-{
-    unsigned int i;
-
-    if ( !s->hdr )
-        return;
-    put_page_alloc_ref(s->pg_hdr);
-    put_page_and_type(s->pg_hdr);
-    for ( i = 0; i < (1u << s->order); i++ )
-    {
-        put_page_alloc_ref(&s->pg_data[i]);
-        put_page_and_type(&s->pg_data[i]);
-    }
-    memset(s, 0, sizeof(*s));
-}
-
 /* From domain_kill(), with the domain paused. dom0 can still read what it has mapped. */
 void casm_domain_relinquish(struct domain *d)
 {
@@ -95,8 +78,8 @@ void casm_domain_relinquish(struct domain *d)
     casm_unplace(c);
     casm_tp_stop(c);
     casm_bridges_destroy(c);
-    free_ring(&c->log);
-    free_ring(&c->feed);
+    casm_ring_free(&c->log);
+    casm_ring_free(&c->feed);
 }
 
 void casm_domain_destroy(struct domain *d)
@@ -157,80 +140,6 @@ void casm_end(struct casm_domain *c, unsigned int reason, unsigned int code)
     }
 }
 
-/* --- Rings --- */
-
-static bool valid_size(uint64_t bytes)
-{
-    return bytes >= CASM_RING_MIN_BYTES && bytes <= CASM_RING_MAX_BYTES && !(bytes & (bytes - 1));
-}
-
-static int alloc_ring(struct domain *d, struct casm_stream *s, uint64_t bytes)
-{
-    unsigned int i;
-
-    s->order = get_order_from_bytes(bytes);
-    s->pg_hdr = alloc_domheap_page(d, MEMF_no_refcount);
-    s->pg_data = alloc_domheap_pages(d, s->order, MEMF_no_refcount);
-    if ( !s->pg_hdr || !s->pg_data )
-    {
-        if ( s->pg_hdr )
-            free_domheap_page(s->pg_hdr);
-        if ( s->pg_data )
-            free_domheap_pages(s->pg_data, s->order);
-        memset(s, 0, sizeof(*s));
-        return -ENOMEM;
-    }
-
-    /* Nobody knows these frames yet, so this cannot fail short of 2^43 references (see vmtrace_alloc_buffer()). */
-    if ( !get_page_and_type(s->pg_hdr, d, PGT_writable_page) )
-        return -ENODATA;
-    for ( i = 0; i < (1u << s->order); i++ )
-    {
-        if ( !get_page_and_type(&s->pg_data[i], d, PGT_writable_page) )
-            return -ENODATA;
-        clear_domain_page(page_to_mfn(&s->pg_data[i]));
-    }
-    clear_domain_page(page_to_mfn(s->pg_hdr));
-
-    s->data = page_to_virt(s->pg_data);
-    s->mask = bytes - 1;
-    s->hdr = page_to_virt(s->pg_hdr);
-    s->hdr->magic = CASM_RING_MAGIC;
-    s->hdr->abi = CASM_ABI_VERSION;
-    s->hdr->size_bytes = bytes;
-
-    return 0;
-}
-
-static const struct casm_stream *resource(const struct domain *d, unsigned int type)
-{
-    if ( !d->arch.casm )
-        return NULL;
-
-    return type == CASM_RESOURCE_LOG ? &d->arch.casm->log :
-           type == CASM_RESOURCE_FEED ? &d->arch.casm->feed : NULL;
-}
-
-unsigned int casm_resource_frames(const struct domain *d, unsigned int type)
-{
-    const struct casm_stream *s = resource(d, type);
-
-    return s && s->hdr ? 1 + (1u << s->order) : 0;
-}
-
-int casm_acquire_resource(struct domain *d, unsigned int type, unsigned int frame, unsigned int nr, xen_pfn_t *mfn_list)
-{
-    const struct casm_stream *s = resource(d, type);
-    unsigned int i;
-
-    if ( !s || !s->hdr || frame + nr > casm_resource_frames(d, type) )
-        return -EINVAL;
-    for ( i = 0; i < nr; i++, frame++ )
-        mfn_list[i] = mfn_x(page_to_mfn(frame ? s->pg_data + frame - 1 : s->pg_hdr));
-
-    return nr;
-}
-
 /* --- domctl --- */
 
 static int attach(struct casm_domain *c, struct casm_domctl *op)
@@ -239,15 +148,15 @@ static int attach(struct casm_domain *c, struct casm_domctl *op)
 
     if ( c->log.hdr || c->mode != CASM_MODE_IDLE )
         return -EBUSY;
-    if ( !valid_size(op->u.attach.log_bytes) || (op->u.attach.feed_bytes && !valid_size(op->u.attach.feed_bytes)) )
+    if ( !casm_ring_valid_size(op->u.attach.log_bytes) || (op->u.attach.feed_bytes && !casm_ring_valid_size(op->u.attach.feed_bytes)) )
         return -EINVAL;
 
-    rc = alloc_ring(c->d, &c->log, op->u.attach.log_bytes);
+    rc = casm_ring_alloc(&c->log, op->u.attach.log_bytes);
     if ( !rc && op->u.attach.feed_bytes )
     {
-        rc = alloc_ring(c->d, &c->feed, op->u.attach.feed_bytes);
+        rc = casm_ring_alloc(&c->feed, op->u.attach.feed_bytes);
         if ( rc )
-            free_ring(&c->log);
+            casm_ring_free(&c->log);
     }
 
     return rc;
@@ -378,8 +287,8 @@ static int detach(struct casm_domain *c)
         c->mode = CASM_MODE_ENDED;
     }
     casm_unplace(c);
-    free_ring(&c->log);
-    free_ring(&c->feed);
+    casm_ring_free(&c->log);
+    casm_ring_free(&c->feed);
     kick(c);
     domain_unpause(c->d);
 

@@ -7,8 +7,7 @@
  * kernel, ramdisk and configuration give the same memory, bit for bit, every time.
  *
  * The last CASM_SPECIAL_FRAMES frames hold what Xen allocates for the domain and the guest can see the frame number of:
- * grant frames, the L3 of the per-domain area (it shows in the guest's L4 tables), shared_info. Stand-in frames of bridged pages
- * lie there too; those are not the guest's to map.
+ * grant frames, the L3 of the per-domain area (it shows in the guest's L4 tables), shared_info.
  */
 #include <xen/domain_page.h>
 #include <xen/init.h>
@@ -26,7 +25,6 @@
 #define CASM_GRANT_FRAMES   32u
 #define SHARED_INFO_FROM_END 1u
 #define L3_FROM_END          2u
-#define STANDIN_FROM_END     3u /* and 4 */
 
 static unsigned long __read_mostly pool_first, pool_end; /* equal: no pool */
 static domid_t pool_user = DOMID_INVALID;
@@ -220,27 +218,6 @@ void *casm_alloc_grant_frame(struct domain *d, unsigned int idx)
     return pg ? page_to_virt(pg) : NULL;
 }
 
-/* Returns a frame of @d with an allocation and a writable type reference, or NULL. */
-struct page_info *casm_pool_standin(struct domain *d, unsigned int idx)
-{
-    struct page_info *pg = special(STANDIN_FROM_END + idx, PGC_extra);
-
-    if ( !pg )
-        return NULL;
-    if ( assign_pages(pg, 1, d, MEMF_no_refcount) )
-    {
-        pg->count_info = 0;
-        return NULL;
-    }
-    if ( !get_page_and_type(pg, d, PGT_writable_page) )
-    {
-        put_page_alloc_ref(pg);
-        return NULL;
-    }
-
-    return pg;
-}
-
 /* Is @mfn a frame that the guest of the pool may see? */
 bool casm_pool_guest_frame(unsigned long mfn)
 {
@@ -253,15 +230,11 @@ bool casm_pool_guest_frame(unsigned long mfn)
 }
 
 /*
- * From get_page_from_l1e(): shall a mapping of @mfn, owned by the recordable domain @pg_owner, be refused?
- * The domain itself must not see rings and stand-ins, which dom0 writes. Others may look at its memory at any time, but
- * write it only before it runs.
+ * From get_page_from_l1e(): shall a mapping of @mfn, which the recordable domain @pg_owner has, by another domain be refused?
+ * Others may look at its memory at any time, but write it only before it runs.
  */
-bool casm_map_denied(const struct domain *l1e_owner, const struct domain *pg_owner, unsigned long mfn, bool rw)
+bool casm_map_denied(const struct domain *pg_owner, unsigned long mfn, bool rw)
 {
-    if ( l1e_owner == pg_owner )
-        return !casm_pool_guest_frame(mfn);
-
     return rw && casm_pool_guest_frame(mfn) &&
            (pg_owner->creation_finished || casm_logging(pg_owner->arch.casm));
 }

@@ -81,9 +81,11 @@ struct casm_domain {
     unsigned int npending;
     s_time_t pending_since;
 
+    spinlock_t bridge_lock;         /* held while the bridges are set up or taken down: back ends map at any time */
     struct casm_bridge bridge[2];   /* by enum casm_bridge_page */
     struct page_info *bridge_pg[2]; /* the guest's page, with a writable type reference */
-    struct page_info *standin_pg[2];
+    bool standin_mapped[2];         /* by dom0: a reference to the domain is held; under the lock of the active grant entry */
+    struct page_info *standin_pg[2]; /* dom0's, with an allocation and a writable type reference */
     struct casm_timepoint tp;       /* A-points */
     uint32_t console_seen;      /* replay: console output reported up to this index */
 
@@ -163,11 +165,17 @@ void casm_unplace(struct casm_domain *c);
 uint32_t casm_isolation(void);
 int casm_cpu_identity(struct casm_domctl *op);
 
+/* --- ring.c --- */
+/* 2^@order frames of the calling domain, zeroed, with an allocation and a writable type reference each; NULL: no memory. */
+struct page_info *casm_alloc_shared(unsigned int order);
+void casm_free_shared(struct page_info *pg, unsigned int order); /* @pg may be NULL */
+bool casm_ring_valid_size(uint64_t bytes);
+int casm_ring_alloc(struct casm_stream *s, uint64_t bytes);
+void casm_ring_free(struct casm_stream *s); /* if there is one */
+
 /* --- pool.c --- */
-struct page_info *casm_pool_standin(struct domain *d, unsigned int idx);
 bool casm_pool_claim(struct domain *d);
 void casm_pool_release(const struct domain *d);
-bool casm_pool_guest_frame(unsigned long mfn);
 void casm_pool_info(struct casm_domctl *op);
 unsigned long casm_pool_first(void);
 unsigned long casm_pool_end(void);

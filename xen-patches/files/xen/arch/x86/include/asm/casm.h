@@ -15,6 +15,7 @@
 
 #ifndef __ASSEMBLY__
 
+#include <xen/mm-frame.h>
 #include <xen/types.h>
 #include <casm/casm_abi.h>
 #include <public/xen.h>
@@ -42,6 +43,8 @@ void casm_domain_destroy(struct domain *d);
 void casm_domain_shutdown(struct domain *d, unsigned int reason);
 long casm_do_domctl(struct domain *d, struct casm_domctl *op);
 bool casm_domctl_denied(const struct domain *d, unsigned int cmd);
+
+/* --- Rings (ring.c) --- */
 unsigned int casm_resource_frames(const struct domain *d, unsigned int type);
 int casm_acquire_resource(struct domain *d, unsigned int type, unsigned int frame, unsigned int nr, xen_pfn_t *mfn_list);
 
@@ -53,11 +56,13 @@ void casm_l4_demoted(void *l4); /* digest.c */
 void *casm_alloc_shared_info(struct domain *d);
 struct page_info *casm_alloc_perdomain_l3(struct domain *d);
 void *casm_alloc_grant_frame(struct domain *d, unsigned int idx);
-bool casm_map_denied(const struct domain *l1e_owner, const struct domain *pg_owner, unsigned long mfn, bool rw);
+bool casm_pool_guest_frame(unsigned long mfn);
+bool casm_map_denied(const struct domain *pg_owner, unsigned long mfn, bool rw);
 
 /* --- Grants of the bridged pages (bridge-glue.c) --- */
 int casm_grant_check(const struct domain *ld, struct domain *rd, unsigned int ref);
-unsigned long casm_grant_frame(struct domain *rd, unsigned int ref, unsigned long gfn);
+int casm_grant_frame(struct domain *rd, unsigned int ref, mfn_t *mfn, struct page_info **page);
+void casm_grant_reduced(struct domain *rd, unsigned int ref, unsigned int pins);
 
 /* --- Synchronous entries and injection points (entry.c) --- */
 void casm_count_entry(unsigned int kind, uint32_t detail);
