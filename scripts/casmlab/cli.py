@@ -69,7 +69,7 @@ def parser() -> argparse.ArgumentParser:
     machine.add_argument("--smp", type=_at_least(1), default=2, metavar="N", help="processors of the machine (2)")
     machine.add_argument("--icount", action="store_true",
                          help="virtual time counts executed instructions: repeatable numbers, one host thread")
-    machine.add_argument("--guest", choices=("amd64", "cloud", "rt"), default="amd64", help="kernel of the guests (amd64)")
+    machine.add_argument("--guest", choices=("amd64", "cloud", "rt", "6.12"), default="amd64", help="kernel of the guests (amd64)")
     machine.add_argument("--casmotion", type=Path, metavar="FILE", help="this program (default: the one built last)")
     machine.add_argument("--no-casmotion", action="store_true", help="leave casmotion out of dom0")
     machine.add_argument("--no-setup", action="store_true", help="do not run 'casmotion setup' before the command")

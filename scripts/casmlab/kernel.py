@@ -12,7 +12,7 @@ from pathlib import Path
 from . import cache, debian
 from .errors import LabError
 
-FLAVOURS = ("amd64", "cloud-amd64", "rt-amd64")
+FLAVOURS = ("amd64", "cloud-amd64", "rt-amd64", "6.12-amd64")
 
 # dom0 only: Xen's devices for user space, and a folder and a channel shared with the host.
 DOM0_MODULES = ("xenfs", "xen_privcmd", "xen_evtchn", "xen_gntdev", "xen_gntalloc",

@@ -126,6 +126,7 @@ struct traps {
     uint64_t rip, cs, count;          /* of the last NMI or counter interrupt: where, and the counter in the handler */
     bool lvt_masked;                  /* the local APIC's entry was masked by the interrupt */
     uint64_t fault_count[256];        /* the counter at each page fault */
+    uint64_t fault_error;             /* error code of the last page fault */
     unsigned int watched, watched_steps; /* debug traps for breakpoint 0, and those of them that end a single step */
     bool resume;                      /* a debug trap sets RF */
     uint64_t resume_at;               /* not 0: NMIs return to there */
@@ -160,12 +161,20 @@ struct fpu_program {
 };
 extern const struct fpu_program fpu_programs[], fpu_programs_fwait[], fpu_programs_end[];
 
-/* --- counting.c, branches.c, overflow.c, fpu.c --- */
+/* Programs of one operation with a lock on memory at the argument. */
+struct locked_program {
+    const void *code;
+    const char *name;
+};
+extern const struct locked_program locked_programs[], locked_programs_end[];
+
+/* --- counting.c, branches.c, overflow.c, fpu.c, locked.c --- */
 uint64_t count_of(const void *program, uint64_t argument, uint64_t rflags, uint32_t bits);
 void test_counting(void);
 void test_faults(void);
 void test_branches(void);
 void test_overflow(void);
 void test_fpu(void);
+void test_locked(void);
 
 #endif /* SELFTEST_MACHINE_H */

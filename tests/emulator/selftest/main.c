@@ -13,5 +13,6 @@ void selftest(void)
     test_branches();
     test_overflow();
     test_fpu();
+    test_locked();
     finish();
 }

@@ -472,6 +472,53 @@ fpu_programs_fwait:
         .section .rodata.fpu_programs, "a"
 fpu_programs_end:
 
+/*
+ * One operation with a lock each, on the argument's page, whose code and name are in locked_programs.
+ */
+        .macro  locked instruction:vararg
+        .section .user, "awx"
+8:      xorl    %eax, %eax
+        xorl    %edx, %edx
+        \instruction
+        int     $0x80
+        .section .rodata.names, "a"
+9:      .asciz  "\instruction"
+        .section .rodata.locked_programs, "a"
+        .quad   8b, 9b
+        .endm
+
+        .section .rodata.locked_programs, "a"
+        .balign 8
+        .globl  locked_programs, locked_programs_end
+locked_programs:
+        locked  lock addb %al, (%rdi)
+        locked  lock addw %ax, (%rdi)
+        locked  lock addl %eax, (%rdi)
+        locked  lock addq %rax, (%rdi)
+        locked  lock orl $1, (%rdi)
+        locked  lock andq $-2, (%rdi)
+        locked  lock incl (%rdi)
+        locked  lock decq (%rdi)
+        locked  lock negl (%rdi)
+        locked  lock notl (%rdi)
+        locked  lock btsl $3, (%rdi)
+        locked  lock btrq $3, (%rdi)
+        locked  lock btcl %eax, (%rdi)
+        locked  lock xaddl %eax, (%rdi)
+        locked  lock xaddq %rax, (%rdi)
+        locked  xchgb %al, (%rdi)
+        locked  xchgl %eax, (%rdi)
+        locked  xchgq %rax, (%rdi)
+        locked  lock cmpxchgb %cl, (%rdi)
+        locked  lock cmpxchgl %ecx, (%rdi)
+        locked  lock cmpxchgq %rcx, (%rdi)
+        locked  lock cmpxchg8b (%rdi)
+        locked  lock cmpxchg16b (%rdi)
+        locked  lock addl %eax, 4094(%rdi)
+        locked  lock addq %rax, 4092(%rdi)
+        .section .rodata.locked_programs, "a"
+locked_programs_end:
+
         .section .user_bss, "aw", @nobits
         .balign 4096
 buffer: .skip   4096

@@ -36,7 +36,7 @@ static void counter_interrupt(const struct frame *f, uint32_t lvt)
     APIC[APIC_LVT_COUNTER] = lvt;
 }
 
-static bool page_fault(void)
+static bool page_fault(uint64_t error)
 {
     uint64_t address;
 
@@ -46,6 +46,7 @@ static bool page_fault(void)
     if ( traps.page_faults < sizeof(traps.fault_count) / sizeof(traps.fault_count[0]) )
         traps.fault_count[traps.page_faults] = rdmsr(count_msr(0));
     traps.page_faults++;
+    traps.fault_error = error;
     small_page_table[address >> 12 & 511] |= 1;
     return true;
 }
@@ -96,7 +97,7 @@ void trap(struct frame *f)
             break;
         return;
     case VECTOR_PF:
-        if ( page_fault() )
+        if ( page_fault(f->error) )
             return;
         break;
     case VECTOR_COUNTER:
