@@ -49,7 +49,7 @@ const std::map<unsigned, Treatment> kWhole = {
     {14, kExecute},  // update_va_mapping
     {15, kAnswer},   // set_timer_op
     {17, kAnswer},   // xen_version
-    {18, kAnswer},   // console_io
+    {18, kDeny},     // console_io
     {21, kExecute},  // vm_assist
     {22, kDeny},     // update_va_mapping_otherdomain
     {23, kExecute},  // iret
