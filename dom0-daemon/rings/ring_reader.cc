@@ -24,6 +24,7 @@ Result<RingReader> RingReader::open(void* base, RingBytes bytes) {
 }
 
 Result<uint64_t> RingReader::available() const {
+    CASM_TRY(check_ring_header(*ring_, RingBytes{size_}, "log"));
     const uint64_t prod = load_acquire(ring_->prod);
     const uint64_t unread = prod - cons_;
     if (unread > size_ || prod % 8 != 0)

@@ -22,7 +22,7 @@ class RingReader {
     static Result<RingReader> open(void* base, RingBytes bytes);
 
     /// Bytes that can be read now; they never become fewer until consume(). Internal error (70) if the
-    /// producer's counter is impossible.
+    /// producer's counter is impossible, or the rest of the header is not what it was: Xen writes it once.
     Result<uint64_t> available() const;
 
     /// Copies the next out.size() unread bytes, or fewer if fewer are there, and returns how many. Copying
@@ -32,7 +32,8 @@ class RingReader {
     /// Gives `bytes` back to the producer; at most what peek() showed.
     void consume(size_t bytes);
 
-    /// The producer said that nothing comes after what is available. Read it before available() to be sure.
+    /// The ring says that nothing comes after what is available. Read it before available() to be sure. A
+    /// hint: whoever can write the page can set it. What Xen says is its status.
     bool eof() const;
 
     uint64_t size_bytes() const { return size_; }

@@ -32,21 +32,26 @@ Recorder::Recorder(Hypervisor& hypervisor, DomId domain, RingReader& ring, LogWr
       clock_(clock),
       stop_(stop),
       progress_(progress),
-      batch_(kBatchBytes) {}
+      batch_(kBatchBytes),
+      check_(writer.manifest().options.disabled_classes) {}
 
 Result<RecordOutcome> Recorder::run(const RecordLimits& limits) {
     started_ns_ = last_flush_ns_ = last_status_ns_ = clock_.now_ns();
     for (;;) {
-        const bool eof = ring_.eof();  // before the drain: what was published before eof is then drained
+        const bool over = is_over();  // before the drain: what was published before the end is then drained
         if (Status status = drain(); !status.ok()) {
             (void)hypervisor_.stop(domain_);  // the guest goes on unrecorded; nobody reads its ring any more
             return status;
         }
         if (writer_.progress().end_reason != CASM_END_NONE) {
+            if (Status status = check_end(); !status.ok()) {
+                (void)hypervisor_.stop(domain_);
+                return status;
+            }
             outcome_.has_end_record = true;
             break;
         }
-        if (eof || vanished_) {
+        if (over || vanished_) {
             outcome_.end = RecordEnd::kVanished;
             break;
         }
@@ -67,6 +72,38 @@ Result<RecordOutcome> Recorder::run(const RecordLimits& limits) {
     return outcome_;
 }
 
+/// Has the recording ended? The ring's word for it is checked with Xen's: a page of memory is easier to write
+/// to than a status.
+bool Recorder::is_over() {
+    if (over_ || !ring_.eof()) return over_;
+    casm_status status;
+    const OpResult result = hypervisor_.status(domain_, status);
+    if (result.error == ESRCH) vanished_ = true;
+    if (!result.ok()) return vanished_;
+    over_ = status.mode != CASM_MODE_RECORD;
+    if (!over_ && !eof_notice_shown_) {
+        eof_notice_shown_ = true;
+        progress_.notice(
+            "record: the log ring says that the recording is over, and Xen says that it is not: somebody "
+            "else "
+            "has written to the ring; going on");
+    }
+    return over_;
+}
+
+/// An END in the ring is one that Xen wrote.
+Status Recorder::check_end() {
+    casm_status status;
+    if (!hypervisor_.status(domain_, status).ok()) return {};  // the domain is gone, which is an end too
+    const Summary& log = writer_.progress();
+    if (status.mode == CASM_MODE_ENDED && status.end_reason == log.end_reason &&
+        status.end_code == log.end_code && status.records == log.records)
+        return {};
+    return internal_error("the log ring has an END that Xen did not write (" + with_thousands(log.records) +
+                          " records there, " + with_thousands(status.records) +
+                          " of Xen's): somebody else has written to the ring");
+}
+
 Status Recorder::drain() {
     ++outcome_.drains;
     was_pressed_ = false;
@@ -78,8 +115,8 @@ Status Recorder::drain() {
     was_pressed_ = unread > ring_.size_bytes() / 4;
     while (unread > 0) {
         CASM_ASSIGN(const size_t copied, ring_.peek(batch_));
-        CASM_ASSIGN(const size_t taken,
-                    writer_.append_ring(std::span<const std::byte>(batch_).first(copied)));
+        size_t taken = 0;
+        CASM_TRY(store(std::span<const std::byte>(batch_).first(copied), taken));
         if (taken == 0) return internal_error("Xen published a part of a record");
         ring_.consume(taken);
         unread -= taken < unread ? taken : unread;
@@ -89,6 +126,21 @@ Status Recorder::drain() {
         if (hypervisor_.kick(domain_).error == ESRCH) vanished_ = true;
     }
     return {};
+}
+
+/// Whole records go to the log, up to the first one that no recording can hold: a log that its own replay
+/// would refuse is worth less than one that ends before.
+Status Recorder::store(std::span<const std::byte> bytes, size_t& taken) {
+    size_t good = 0;
+    Status bad;
+    while (good < bytes.size()) {
+        const Result<size_t> size = check_.next_ring(bytes.subspan(good));
+        if (!size.ok()) bad = internal_error("Xen wrote what cannot be: " + size.status().message());
+        if (!size.ok() || *size == 0) break;
+        good += *size;
+    }
+    CASM_ASSIGN(taken, writer_.append_ring(bytes.first(good)));
+    return bad;
 }
 
 void Recorder::look_at_status() {
@@ -106,6 +158,7 @@ void Recorder::look_at_status() {
     } else if (result.ok()) {
         outcome_.status = status;
         outcome_.status_known = true;
+        over_ = status.mode != CASM_MODE_RECORD;  // noticed here if the ring does not say so
         // A vCPU that waits for room although there is some would wait for ever; the kick costs nothing.
         (void)hypervisor_.kick(domain_);
     }

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "base/clock.h"
@@ -14,6 +15,7 @@
 #include "base/progress.h"
 #include "base/stop_signal.h"
 #include "casmotion/log_writer.h"
+#include "casmotion/record_check.h"
 #include "casmotion/status.h"
 #include "hypervisor/hypervisor.h"
 #include "rings/ring_reader.h"
@@ -52,12 +54,15 @@ class Recorder {
              const StopSignal& stop, Progress& progress);
 
     /// Drains until END, until the domain vanishes, or until a limit or a stop request led to END. On failure
-    /// (disk full, damaged ring) the recording in Xen is stopped and the Status says why; the writer holds
-    /// what was good.
+    /// (disk full, a ring or a record in it that makes no sense) the recording in Xen is stopped and the
+    /// Status says why; the writer holds what was good.
     Result<RecordOutcome> run(const RecordLimits& limits);
 
   private:
+    bool is_over();
+    Status check_end();
     Status drain();
+    Status store(std::span<const std::byte> bytes, size_t& taken);
     void look_at_status();
     void apply_limits(const RecordLimits& limits);
     void request_stop(RecordEnd why);
@@ -72,6 +77,7 @@ class Recorder {
     Progress& progress_;
 
     std::vector<std::byte> batch_;
+    RecordCheck check_;
     RecordOutcome outcome_;
     uint64_t started_ns_ = 0;
     uint64_t last_flush_ns_ = 0;
@@ -79,6 +85,8 @@ class Recorder {
     uint64_t stop_requested_ns_ = 0;  // 0: not requested
     bool patience_notice_shown_ = false;
     bool vanished_ = false;
+    bool over_ = false;  // Xen's status says that the recording has ended
+    bool eof_notice_shown_ = false;
     bool was_pressed_ = false;  // the ring was filled so far that the vCPU may wait
 };
 

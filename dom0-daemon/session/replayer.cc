@@ -62,12 +62,16 @@ Result<std::optional<ReplayOutcome>> Replayer::start(uint32_t margin_branches) {
 Result<ReplayOutcome> Replayer::run(uint64_t stall_limit_ns) {
     last_status_ns_ = last_progress_ns_ = clock_.now_ns();
     for (;;) {
-        const bool eof = log_ring_.eof();  // before the drain: what was published before eof is then drained
+        // Before the drain: what was published before the end is then drained.
+        const bool over = over_ || vanished_ || log_ring_.eof();
         CASM_TRY(drain());
-        if (eof) return conclude();
+        if (over) {
+            CASM_ASSIGN(const bool ended, conclude());
+            if (ended) return outcome_;
+        }
         CASM_TRY(feed());
         CASM_ASSIGN(const bool stalled, look_at_status(stall_limit_ns));
-        if (vanished_) return conclude();
+        if (over_ || vanished_) continue;
         if (stalled || stop_.requests() > 0) {
             (void)hypervisor_.stop(domain_);
             outcome_.end = stalled ? ReplayEnd::kStalled : ReplayEnd::kInterrupted;
@@ -140,20 +144,23 @@ Result<bool> Replayer::look_at_status(uint64_t stall_limit_ns) {
     if (status.ordinal != outcome_.status.ordinal || status.records != outcome_.status.records)
         last_progress_ns_ = now;
     outcome_.status = status;
+    over_ = status.mode != CASM_MODE_REPLAY;  // noticed here if the ring does not say so
     // A vCPU that waits for input although there is some would wait for ever; the kick costs nothing.
     (void)hypervisor_.kick(domain_);
     return stall_limit_ns != 0 && now - last_progress_ns_ >= stall_limit_ns;
 }
 
-Result<ReplayOutcome> Replayer::conclude() {
-    progress_.clear();
-    outcome_.duration_ns = clock_.now_ns() - started_ns_;
+/// True if Xen too says that the replay has ended; `outcome_` then says how. The ring's word alone does not
+/// count.
+Result<bool> Replayer::conclude() {
     if (const OpResult result = hypervisor_.status(domain_, outcome_.status); result.error == ESRCH) {
         outcome_.end = ReplayEnd::kVanished;
-        return outcome_;
     } else if (!result.ok()) {
         return op_failure("read the status of", domain_, result);
     }
+    progress_.clear();
+    outcome_.duration_ns = clock_.now_ns() - started_ns_;
+    if (outcome_.end == ReplayEnd::kVanished) return true;
     switch (static_cast<casm_mode>(outcome_.status.mode)) {
         case CASM_MODE_ENDED:
             if (outcome_.status.end_reason != CASM_END_NONE) {
@@ -164,19 +171,26 @@ Result<ReplayOutcome> Replayer::conclude() {
                 outcome_.end = outcome_.status.records == reader_.records() ? ReplayEnd::kLogRanOut
                                                                             : ReplayEnd::kVanished;
             }
-            return outcome_;
+            return true;
         case CASM_MODE_DIVERGED: {
             // A replay whose domain is destroyed produces an END that is in no place of the log.
             const casm_rec& actual = outcome_.status.divergence.actual;
             outcome_.end = actual.cls == CASM_CLS_END && actual.kind == CASM_END_DESTROYED
                                ? ReplayEnd::kVanished
                                : ReplayEnd::kDiverged;
-            return outcome_;
+            return true;
         }
+        case CASM_MODE_REPLAY:
+            if (!eof_notice_shown_)
+                progress_.notice(
+                    "replay: the log ring says that the replay is over, and Xen says that it is not: "
+                    "somebody "
+                    "else has written to the ring; going on");
+            eof_notice_shown_ = true;
+            return false;
         case CASM_MODE_OFF:
         case CASM_MODE_IDLE:
         case CASM_MODE_RECORD:
-        case CASM_MODE_REPLAY:
             break;
     }
     return internal_error("Xen ended the replay's log in mode " + std::to_string(outcome_.status.mode));

@@ -65,7 +65,7 @@ class Replayer {
     Status feed();
     Status drain();
     Result<bool> look_at_status(uint64_t stall_limit_ns);
-    Result<ReplayOutcome> conclude();
+    Result<bool> conclude();
     void show_progress();
 
     Hypervisor& hypervisor_;
@@ -87,6 +87,8 @@ class Replayer {
     uint64_t last_status_ns_ = 0;
     uint64_t last_progress_ns_ = 0;  // when ordinal or records last moved
     bool vanished_ = false;
+    bool over_ = false;  // Xen's status says that the replay has ended
+    bool eof_notice_shown_ = false;
 };
 
 }  // namespace casmotion

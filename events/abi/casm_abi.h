@@ -84,6 +84,13 @@ struct casm_rec {
 #define CASM_BLOB_MAX_BYTES 4096u
 #define CASM_REC_MAX_BYTES (8u + 3u * 8u + CASM_BLOB_MAX_BYTES)
 #define CASM_PORTS_MAX 4096u
+#define CASM_BRIDGE_WRITE_MAX_BYTES 1024u /* of one RING record: the data that a console or xenstore ring holds for the guest */
+
+/*
+ * Upper bound of what one trip through Xen (entry to exit) may put into the log: 8 KiB until a multicall is preempted, one
+ * sub-call of at most 8 KiB, 64 ports, both bridges, a digest and an END. Checked at each exit, before the guest may run on.
+ */
+#define CASM_TRIP_BYTES (32u << 10)
 
 /*
  * The guest's TSC advances in steps of 2^CASM_TSC_QUANTUM_BITS ticks, and is logged in steps: most readings then take one

@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "casmotion/log_writer.h"
+#include "casmotion/record_check.h"
 #include "casmotion/ring_codec.h"
 #include "chunk_codec.h"
 #include "crc32c.h"
@@ -51,6 +52,7 @@ struct LogReader::Impl {
     std::uint64_t position = 0;  // index of the next record
     std::uint64_t ordinal = 0;   // ENTRY records before it
     Status failure;              // of next(); repeats until seek()
+    RecordCheck check;           // of the records that are given out; stands at `position`
 
     static constexpr std::size_t kNone = ~std::size_t{0};
 
@@ -63,6 +65,10 @@ struct LogReader::Impl {
     Status check_summary() const;
     // Makes `ring` hold the record at `position`; false at the end of the log.
     Result<bool> ready();
+    // Its bytes and those behind it.
+    std::span<const std::byte> rest() const { return std::span<const std::byte>(ring).subspan(at); }
+    // Moves behind the record at `position`.
+    void pass(std::uint8_t cls, std::size_t bytes);
 };
 
 // Reads the header at `offset` and checks it by itself and against the chunk before it (nullptr: there is
@@ -230,6 +236,7 @@ Result<std::unique_ptr<LogReader>> LogReader::open(std::unique_ptr<LogSource> so
     if (!impl->zstd) return Status(Category::kInternal, "cannot create a zstd context");
     impl->source = std::move(source);
     CASM_TRY(impl->open_all().at("log '" + impl->source->name() + "'"));
+    impl->check = RecordCheck(impl->manifest.options.disabled_classes, impl->records);
     return std::unique_ptr<LogReader>(new LogReader(std::move(impl)));
 }
 
@@ -282,16 +289,34 @@ Result<bool> LogReader::Impl::ready() {
     return true;
 }
 
+void LogReader::Impl::pass(std::uint8_t cls, std::size_t bytes) {
+    at += bytes;
+    ++position;
+    if (cls == CASM_CLS_ENTRY) ++ordinal;
+}
+
 Result<bool> LogReader::next(Record& record) {
     Impl& impl = *impl_;
     bool more = false;
     CASM_ASSIGN(more, impl.ready());
     if (!more) return false;
     std::size_t bytes = 0;
-    CASM_ASSIGN(bytes, decode_ring(std::span<const std::byte>(impl.ring).subspan(impl.at), record));
-    impl.at += bytes;
-    ++impl.position;
-    if (record.cls == CASM_CLS_ENTRY) ++impl.ordinal;
+    CASM_ASSIGN(bytes, decode_ring(impl.rest(), record));
+    impl.failure = impl.check.next(record).at("log '" + impl.source->name() + "'");
+    CASM_TRY(impl.failure);
+    impl.pass(record.cls, bytes);
+    return true;
+}
+
+Result<bool> LogReader::next_unchecked(Record& record) {
+    Impl& impl = *impl_;
+    bool more = false;
+    CASM_ASSIGN(more, impl.ready());
+    if (!more) return false;
+    std::size_t bytes = 0;
+    CASM_ASSIGN(bytes, decode_ring(impl.rest(), record));
+    impl.pass(record.cls, bytes);
+    impl.check.move_to(impl.position);
     return true;
 }
 
@@ -300,12 +325,18 @@ Result<std::span<const std::byte>> LogReader::next_ring() {
     bool more = false;
     CASM_ASSIGN(more, impl.ready());
     if (!more) return std::span<const std::byte>();
-    const auto rest = std::span<const std::byte>(impl.ring).subspan(impl.at);
-    const ChunkInfo& chunk = impl.chunks[impl.loaded];
-    impl.at = impl.ring.size();
-    impl.position = chunk.first_record + chunk.records;
-    impl.ordinal = chunk.first_ordinal + chunk.ordinals;
-    return rest;
+    const std::size_t first = impl.at;
+    while (impl.at < impl.ring.size()) {
+        const auto rest = impl.rest();
+        const Result<std::size_t> bytes = impl.check.next_ring(rest);
+        if (!bytes.ok()) {
+            impl.failure = bytes.status().at("log '" + impl.source->name() + "'");
+            break;
+        }
+        impl.pass(static_cast<std::uint8_t>(rest[0]), *bytes);
+    }
+    if (impl.at == first) return impl.failure;
+    return std::span<const std::byte>(impl.ring).subspan(first, impl.at - first);
 }
 
 Status LogReader::seek(RecordIndex index) {
@@ -326,13 +357,12 @@ Status LogReader::seek(RecordIndex index) {
     impl.position = chunk->first_record;
     impl.ordinal = chunk->first_ordinal;
     while (impl.position < index.value) {
-        const auto rest = std::span<const std::byte>(impl.ring).subspan(impl.at);
+        const auto rest = impl.rest();
         std::size_t bytes = 0;
         CASM_ASSIGN(bytes, peek_ring_size(rest));
-        if (static_cast<std::uint8_t>(rest[0]) == CASM_CLS_ENTRY) ++impl.ordinal;
-        impl.at += bytes;
-        ++impl.position;
+        impl.pass(static_cast<std::uint8_t>(rest[0]), bytes);
     }
+    impl.check.move_to(impl.position);
     return {};
 }
 

@@ -143,6 +143,11 @@ std::optional<OrderFault> OrderCheck::effect(const Record& record) {
         if (std::find(effects_.begin(), effects_.end(), where) != effects_.end())
             return fault("the same " + what + " twice at one injection point");
         effects_.push_back(where);
+        effect_bytes_ += sizeof(casm_rec) + (record.blob.size() + 7) / 8 * 8;
+        if (effect_bytes_ > CASM_TRIP_BYTES)
+            return fault("more effects at one injection point than a trip has room for",
+                         "at most " + std::to_string(CASM_TRIP_BYTES) + " bytes",
+                         std::to_string(effect_bytes_));
     }
     return kGood;
 }
@@ -267,6 +272,7 @@ std::optional<OrderFault> OrderCheck::next(const Record& record) {
     const std::uint64_t index = records_++;
     const std::uint8_t before = before_;
     before_ = record.cls;
+    if (record.cls != CASM_CLS_EVTCHN && record.cls != CASM_CLS_RING) effect_bytes_ = 0;
     if (ended_) return fault("a record after END");
     if (index < 2) return against(Condition::kC1, first_records(record, index));
     if (final_digest_ && record.cls != CASM_CLS_END)

@@ -49,7 +49,7 @@ Status read_header(std::span<const std::byte> bytes, casm_rec& header, std::size
     return {};
 }
 
-Status out_of_range(const Record& record, std::string_view field, std::uint64_t value,
+Status out_of_range(const RecordView& record, std::string_view field, std::uint64_t value,
                     const std::string& range) {
     return {Category::kRefuted, std::string(class_name(record.cls)) + "." + std::string(field) + " is " +
                                     std::to_string(value) + ", must be " + range};
@@ -102,7 +102,7 @@ Status encode_ring(const Record& record, std::vector<std::byte>& out) {
     return {};
 }
 
-Result<std::size_t> decode_ring(std::span<const std::byte> bytes, Record& record) {
+Result<std::size_t> view_ring(std::span<const std::byte> bytes, RecordView& record) {
     if (bytes.size() < sizeof(casm_rec)) return std::size_t{0};
     casm_rec header;
     std::size_t size_bytes = 0;
@@ -116,14 +116,27 @@ Result<std::size_t> decode_ring(std::span<const std::byte> bytes, Record& record
     record.aux = header.aux;
     record.w = {};
     std::memcpy(record.w.data(), bytes.data() + sizeof(header), layout.words * std::size_t{8});
-    record.blob.clear();
+    record.blob = {};
     if (layout.has_blob) {
         const std::size_t start = sizeof(header) + layout.words * std::size_t{8};
         const auto* blob = reinterpret_cast<const std::uint8_t*>(bytes.data() + start);
-        record.blob.assign(blob, blob + header.check);
+        record.blob = {blob, header.check};
         for (std::size_t i = start + header.check; i < size_bytes; ++i)
             if (bytes[i] != std::byte{0}) return bad_header(header, "padding behind the blob is not zero");
     }
+    return size_bytes;
+}
+
+Result<std::size_t> decode_ring(std::span<const std::byte> bytes, Record& record) {
+    RecordView view;
+    std::size_t size_bytes = 0;
+    CASM_ASSIGN(size_bytes, view_ring(bytes, view));
+    record.cls = view.cls;
+    record.kind = view.kind;
+    record.check = view.check;
+    record.aux = view.aux;
+    record.w = view.w;
+    record.blob.assign(view.blob.begin(), view.blob.end());
     return size_bytes;
 }
 
@@ -132,19 +145,34 @@ namespace {
 // The blob of an APOINT: address of the branch that retired last, RCX, RSP.
 constexpr std::size_t kApointStateBytes = 3 * sizeof(std::uint64_t);
 
-Status check_apoint(const Record& record) {
+// Where code of a 64-bit PV guest can be: what lies between is not canonical, or Xen's. The same rule as
+// casm_tm_guest_address() of timematch/core, which never sets a breakpoint elsewhere.
+bool is_guest_address(std::uint64_t address) {
+    return address < 0x0000'8000'0000'0000 || address >= 0xffff'8800'0000'0000;
+}
+
+std::uint64_t word_at(std::span<const std::uint8_t> blob, std::size_t offset) {
+    std::uint64_t word;
+    std::memcpy(&word, blob.data() + offset, sizeof(word));
+    return word;
+}
+
+Status check_apoint(const RecordView& record) {
     if (apoint_kind_name(record.kind).empty())
         return out_of_range(record, "kind", record.kind, "1 (canonical) or 2 (by state)");
+    if (record.w[0] >> 63 != 0) return out_of_range(record, "branches", record.w[0], "less than 2^63");
+    if (!is_guest_address(record.w[1]))
+        return out_of_range(record, "rip", record.w[1], "an address that guest code can have");
     if (record.blob.size() != kApointStateBytes)
         return {Category::kRefuted, "apoint.state has " + std::to_string(record.blob.size()) +
                                         " bytes, must be " + std::to_string(kApointStateBytes)};
-    const bool branch =
-        std::any_of(record.blob.begin(), record.blob.begin() + 8, [](std::uint8_t b) { return b != 0; });
-    const bool transfers = record.blob[7] >> 6 == CASM_APOINT_TRANSFERS >> 62;  // little-endian
-    if (record.kind == CASM_APOINT_CANONICAL && (record.w[0] == 0 || !branch || transfers))
-        return {Category::kRefuted,
-                "a canonical apoint needs a branch: branches and the branch's address must not be 0"};
-    if (record.kind == CASM_APOINT_BY_STATE && branch && !transfers)
+    const std::uint64_t from = word_at(record.blob, 0);
+    if (record.kind == CASM_APOINT_CANONICAL && (record.w[0] == 0 || from == 0 || !is_guest_address(from)))
+        return {
+            Category::kRefuted,
+            "a canonical apoint needs a branch: branches must not be 0, and the branch's address not 0 and "
+            "one that guest code can have"};
+    if (record.kind == CASM_APOINT_BY_STATE && from != 0 && from >> 62 != CASM_APOINT_TRANSFERS >> 62)
         return {Category::kRefuted,
                 "an apoint named by state has no branch: it says where to look for it, or 0"};
     return {};
@@ -152,7 +180,7 @@ Status check_apoint(const Record& record) {
 
 }  // namespace
 
-Status check_fields(const Record& record) {
+Status check_fields(const RecordView& record) {
     const auto cls = static_cast<casm_class>(record.cls);
     switch (cls) {
         case CASM_CLS_ENTRY:
@@ -170,9 +198,12 @@ Status check_fields(const Record& record) {
         case CASM_CLS_RING:
             if (bridge_page_name(record.kind).empty())
                 return out_of_range(record, "page", record.kind, "0 (console) or 1 (xenstore)");
+            if (record.blob.size() > CASM_BRIDGE_WRITE_MAX_BYTES)
+                return out_of_range(record, "bytes", record.blob.size(),
+                                    "at most " + std::to_string(CASM_BRIDGE_WRITE_MAX_BYTES) + " of them");
             [[fallthrough]];
         case CASM_CLS_INIT:
-            if (record.aux > 4096 || record.aux + record.blob.size() > 4096)
+            if (record.blob.empty() || record.aux > 4096 || record.aux + record.blob.size() > 4096)
                 return out_of_range(
                     record, "offset", record.aux,
                     "at most " + std::to_string(4096 - std::min<std::size_t>(record.blob.size(), 4096)) +
@@ -201,7 +232,7 @@ Status check_fields(const Record& record) {
         case CASM_CLS_OUTMEM:
         case CASM_CLS_CONSOLE:
         case CASM_CLS_BRANCHES:
-            return {};
+            return {};  // any value: the codec bounds the blob
     }
     return {Category::kRefuted, "class " + std::to_string(record.cls) + " does not exist"};
 }

@@ -33,7 +33,7 @@ std::vector<std::string> show_record(LogReader& reader, std::uint64_t index) {
     if (index >= reader.records() || !reader.seek({index}).ok()) return {};
     const SyncOrdinal ordinal = reader.ordinal();
     Record record;
-    const auto more = reader.next(record);
+    const auto more = reader.next_unchecked(record);
     if (!more.ok() || !*more) return {};
     return {to_text(record, {index}, ordinal)};
 }
@@ -44,7 +44,7 @@ std::vector<std::string> explain_order(LogReader& reader, std::uint64_t index) {
     if (!reader.seek({0}).ok()) return {};
     for (std::uint64_t at = 0; at <= index; ++at) {
         Placed placed{.record = {}, .index = at, .ordinal = reader.ordinal().value};
-        const auto more = reader.next(placed.record);
+        const auto more = reader.next_unchecked(placed.record);
         if (!more.ok() || !*more) return {};
         const bool trip_ends = !trip.empty() && trip.back().record.cls == CASM_CLS_ENTRY;
         if (trip_ends || trip.size() == kWindowMax) {

@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "casmotion/taxonomy.h"
 #include "support/fake_clock.h"
 #include "support/fake_xen.h"
 #include "support/log_files.h"
@@ -165,7 +166,108 @@ TEST_F(RecorderTest, GarbageInTheRingIsReportedAndStopsTheRecording) {
     };
     const Result<RecordOutcome> outcome = run();
     ASSERT_FALSE(outcome.ok());
+    EXPECT_EQ(outcome.status().category(), Category::kInternal);
     EXPECT_EQ(xen_.stops, 1);
+}
+
+/// The ring's page could be written by somebody else: what it says of the end counts only if Xen says so too.
+TEST_F(RecorderTest, AnEndThatOnlyTheRingSaysIsNone) {
+    start(synthetic_log({.seed = 6, .entries = 5000}));
+    xen_.on_wait = [&](FakeDomain& domain) {
+        if (xen_.waits == 3) domain.log->header().eof = 1;
+    };
+    const Result<RecordOutcome> outcome = run();
+    ASSERT_TRUE(outcome.ok()) << outcome.status().message();
+    EXPECT_TRUE(outcome->has_end_record);
+    EXPECT_EQ(outcome->end, RecordEnd::kGuest);
+    EXPECT_EQ(progress_.notices.size(), 1u);
+    ASSERT_TRUE(writer_->close({}).ok());
+    EXPECT_EQ(log_records(), trace_);
+}
+
+TEST_F(RecorderTest, AnEndRecordThatXenDidNotWriteClosesNoLog) {
+    start(synthetic_log({.seed = 6, .entries = 5000}));
+    xen_.on_wait = [&](FakeDomain& domain) {
+        if (xen_.waits != 3) return;
+        domain.log->produce(ring_of({trace_.back()}));
+        domain.log->header().eof = 1;
+        domain.running = false;
+    };
+    const Result<RecordOutcome> outcome = run();
+    ASSERT_FALSE(outcome.ok());
+    EXPECT_EQ(outcome.status().category(), Category::kInternal) << outcome.status().message();
+    EXPECT_EQ(xen_.stops, 1);
+}
+
+TEST_F(RecorderTest, AnEndThatTheRingDoesNotSayIsNoticed) {
+    start(synthetic_log({.seed = 6, .entries = 5000}));
+    xen_.on_wait = [&](FakeDomain& domain) {
+        if (xen_.waits != 3) return;
+        domain.running = false;
+        domain.status.mode = CASM_MODE_ENDED;  // somebody detached the rings
+    };
+    const Result<RecordOutcome> outcome = run();
+    ASSERT_TRUE(outcome.ok()) << outcome.status().message();
+    EXPECT_FALSE(outcome->has_end_record);
+}
+
+TEST_F(RecorderTest, AHeaderThatChangesIsReported) {
+    for (const int field : {0, 1, 2}) {
+        log_path_ = folder_ / ("log" + std::to_string(field));
+        xen_.domains.clear();
+        xen_.waits = xen_.stops = 0;
+        start(synthetic_log({.seed = 6, .entries = 5000}));
+        xen_.on_wait = [&](FakeDomain& domain) {
+            casm_ring& header = domain.log->header();
+            if (xen_.waits != 3) return;
+            if (field == 0) header.magic = 0;
+            if (field == 1) header.abi ^= 1;
+            if (field == 2) header.size_bytes *= 2;
+            domain.running = false;
+        };
+        const Result<RecordOutcome> outcome = run();
+        ASSERT_FALSE(outcome.ok());
+        EXPECT_EQ(outcome.status().category(), Category::kInternal);
+        EXPECT_EQ(xen_.stops, 1);
+    }
+}
+
+/// Well-formed records that no recording can hold. What came before is kept, and can be read.
+TEST_F(RecorderTest, RecordThatCannotBeIsReportedAndTheLogEndsBeforeIt) {
+    const Record bad[] = {
+        {.cls = CASM_CLS_EVTCHN, .aux = 0},
+        {.cls = CASM_CLS_ENTRY, .kind = 9},
+        {.cls = CASM_CLS_RING, .kind = 7, .blob = {1}},
+        {.cls = CASM_CLS_INIT, .blob = std::vector<uint8_t>(4096)},
+        {.cls = CASM_CLS_DIGEST, .kind = CASM_DIGEST_START},
+        {.cls = CASM_CLS_END, .kind = CASM_END_SHUTDOWN, .blob = std::vector<uint8_t>(8)},
+        {.cls = CASM_CLS_CONSOLE, .blob = {'x'}},
+    };
+    int run_number = 0;
+    for (const Record& record : bad) {
+        SCOPED_TRACE(std::string(class_name(record.cls)));
+        log_path_ = folder_ / ("log" + std::to_string(run_number++));
+        xen_.domains.clear();
+        xen_.waits = xen_.stops = 0;
+        start(synthetic_log({.seed = 6, .entries = 5000}));
+        xen_.on_wait = [&](FakeDomain& domain) {
+            if (xen_.waits != 3) return;
+            domain.running = false;
+            domain.log->produce(ring_of({record}));
+        };
+        const Result<RecordOutcome> outcome = run();
+        ASSERT_FALSE(outcome.ok());
+        EXPECT_EQ(outcome.status().category(), Category::kInternal);
+        const size_t good = xen_.domains[kDomain.value].position;
+        EXPECT_NE(outcome.status().message().find("record " + std::to_string(good) + " (" +
+                                                  std::string(class_name(record.cls)) + ")"),
+                  std::string::npos)
+            << outcome.status().message();
+        EXPECT_EQ(xen_.stops, 1);
+        ASSERT_TRUE(writer_->abandon().ok());
+        EXPECT_EQ(log_records(),
+                  std::vector<Record>(trace_.begin(), trace_.begin() + static_cast<ptrdiff_t>(good)));
+    }
 }
 
 TEST_F(RecorderTest, PartOfARecordIsReported) {

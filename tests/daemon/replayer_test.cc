@@ -33,8 +33,8 @@ class ReplayerTest : public testing::Test {
     /// Replays `log` in a domain whose execution is `trace`.
     Result<ReplayOutcome> replay(const std::vector<Record>& trace, const std::vector<Record>& log,
                                  bool closed = true, uint64_t stall_limit_ns = 0) {
-        write_log(folder_ / "log", synthetic_manifest({}), log, {}, closed);
-        reader_ = std::move(LogReader::open(folder_ / "log")).value();
+        write_log(folder_ / log_name_, synthetic_manifest({}), log, {}, closed);
+        reader_ = std::move(LogReader::open(folder_ / log_name_)).value();
         FakeDomain& domain = xen_.domains[kDomain.value];
         domain.trace = trace;
         domain.console = console_;
@@ -63,6 +63,7 @@ class ReplayerTest : public testing::Test {
     }
 
     TempFolder folder_;
+    std::string log_name_ = "log";
     FakeClock clock_;
     FakeStop stop_;
     CollectedProgress progress_;
@@ -81,6 +82,58 @@ TEST_F(ReplayerTest, SameExecutionIsEqual) {
     EXPECT_EQ(outcome->status.records, trace.size());
     EXPECT_EQ(outcome->status.ordinal, 20000u);
     EXPECT_GT(outcome->status.logged[CASM_CLS_DIGEST], 2u);
+}
+
+TEST_F(ReplayerTest, ABadRecordIsNeverFed) {
+    const std::vector<Record> trace = synthetic_log({.seed = 8, .entries = 20000});
+    struct Case {
+        size_t at;
+        Record record;
+    };
+    const Case cases[] = {
+        {0, {.cls = CASM_CLS_INIT, .aux = 4090, .blob = std::vector<uint8_t>(100)}},
+        {1, {.cls = CASM_CLS_DIGEST, .kind = 9}},
+        {5000, {.cls = CASM_CLS_EVTCHN, .aux = 70000}},
+        {trace.size() - 1, {.cls = CASM_CLS_END, .kind = 1, .blob = std::vector<uint8_t>(4096, 0x41)}},
+    };
+    int run_number = 0;
+    for (const Case& c : cases) {
+        SCOPED_TRACE(c.at);
+        xen_.domains.clear();
+        std::vector<Record> log = trace;
+        log[c.at] = c.record;
+        log_name_ = "log" + std::to_string(run_number++);
+        const Result<ReplayOutcome> outcome = replay(trace, log);
+        ASSERT_FALSE(outcome.ok());
+        EXPECT_EQ(outcome.status().category(), Category::kLogInvalid);
+        const std::string place = "record " + std::to_string(c.at) + " (";
+        EXPECT_NE(outcome.status().message().find(place), std::string::npos) << outcome.status().message();
+        EXPECT_LE(xen_.domains[kDomain.value].position, c.at);
+    }
+}
+
+TEST_F(ReplayerTest, AnEndThatOnlyTheRingSaysIsNone) {
+    const std::vector<Record> trace = synthetic_log({.seed = 8, .entries = 20000});
+    xen_.on_wait = [&](FakeDomain& domain) {
+        if (xen_.waits == 3) domain.log->header().eof = 1;
+    };
+    const Result<ReplayOutcome> outcome = replay(trace, trace);
+    ASSERT_TRUE(outcome.ok()) << outcome.status().message();
+    EXPECT_EQ(outcome->end, ReplayEnd::kEqual);
+    EXPECT_EQ(outcome->status.records, trace.size());
+    EXPECT_EQ(progress_.notices.size(), 1u);
+}
+
+TEST_F(ReplayerTest, AnEndThatTheRingDoesNotSayIsNoticed) {
+    const std::vector<Record> trace = synthetic_log({.seed = 8, .entries = 20000});
+    xen_.on_wait = [&](FakeDomain& domain) {
+        if (xen_.waits != 3) return;
+        domain.running = false;
+        domain.status.mode = CASM_MODE_ENDED;  // somebody detached the rings
+    };
+    const Result<ReplayOutcome> outcome = replay(trace, trace);
+    ASSERT_TRUE(outcome.ok()) << outcome.status().message();
+    EXPECT_EQ(outcome->end, ReplayEnd::kVanished);
 }
 
 TEST_F(ReplayerTest, SlowFeedingAndStarvingDoNotMatter) {

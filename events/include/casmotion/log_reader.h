@@ -3,6 +3,9 @@
 // Reads a log. Everything in it is untrusted: sizes, counts, checksums, order and content digest are checked
 // before use, and reading takes at most kReaderMemoryMaxBytes whatever the files say.
 //
+// The files may be in order and their records not (a forged log): each record is checked before it is given
+// out, see record_check.h.
+//
 // A log without summary (the recorder died) is cut behind its last good chunk, and torn_tail() says so.
 // Damage anywhere else, and any damage of a log with summary, is kLogInvalid with chunk and file offset.
 #pragma once
@@ -103,12 +106,18 @@ class LogReader {
     // Records that can be read.
     [[nodiscard]] std::uint64_t records() const;
 
-    // The next record: true and `record` is set, or false at the end of the log. Failures are kLogInvalid
-    // (with chunk and offset) or kHostLacks, and repeat. Reuses the memory of record.blob.
+    // The next record, checked (record_check.h): true and `record` is set, or false at the end of the log.
+    // Failures are kLogInvalid (with chunk and offset, or the record and what is wrong with it) or
+    // kHostLacks, and repeat. Reuses the memory of record.blob.
     [[nodiscard]] Result<bool> next(Record& record);
 
-    // The next records as ring records, all that are left of the current chunk; empty at the end of the log.
-    // The bytes stay valid until the next call that moves the reader. For feeding a replay.
+    // The same without the check of what the record says: for who judges or shows bad records (check_log),
+    // or makes them.
+    [[nodiscard]] Result<bool> next_unchecked(Record& record);
+
+    // The next records as ring records, checked: those that are left of the current chunk, up to the first
+    // bad one, which is then the next call's failure. Empty at the end of the log. The bytes stay valid
+    // until the next call that moves the reader. For feeding a replay.
     [[nodiscard]] Result<std::span<const std::byte>> next_ring();
 
     // The next call to next() or next_ring() will return record `index`, 0 to records(). Decodes at most one

@@ -72,6 +72,7 @@ class OrderCheck {
     // Where the effects since the last ENTRY or APOINT went: (class, page or 0, port or offset). One exit of
     // Xen applies them all.
     std::vector<std::tuple<std::uint8_t, std::uint8_t, std::uint32_t>> effects_;
+    std::uint64_t effect_bytes_ = 0;  // of those that followed each other
 };
 
 }  // namespace casmotion

@@ -6,6 +6,7 @@
 #include <array>
 #include <compare>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace casmotion {
@@ -34,6 +35,24 @@ struct Record {
     std::vector<std::uint8_t> blob{};
 
     bool operator==(const Record&) const = default;
+};
+
+// The same without owning the blob: a Record, or a record where it lies in the bytes of a ring.
+struct RecordView {
+    std::uint8_t cls = 0, kind = 0;
+    std::uint16_t check = 0;
+    std::uint32_t aux = 0;
+    std::array<std::uint64_t, 3> w{};
+    std::span<const std::uint8_t> blob{};
+
+    RecordView() = default;
+    RecordView(const Record& record)  // a Record is one: implicit
+        : cls(record.cls),
+          kind(record.kind),
+          check(record.check),
+          aux(record.aux),
+          w(record.w),
+          blob(record.blob) {}
 };
 
 }  // namespace casmotion

@@ -36,9 +36,12 @@ namespace casmotion {
 // that is not zero. Reuses the memory of record.blob.
 [[nodiscard]] Result<std::size_t> decode_ring(std::span<const std::byte> bytes, Record& record);
 
+// The same without a copy: `record.blob` points into `bytes`. Failures and sizes as decode_ring.
+[[nodiscard]] Result<std::size_t> view_ring(std::span<const std::byte> bytes, RecordView& record);
+
 // Are all values in the ranges that the taxonomy and casm_abi.h state (entry kinds, ports, page offsets,
 // reasons)? kRefuted with the field, its value and the range if not. The record must be well-formed
 // (encode_ring accepts it).
-[[nodiscard]] Status check_fields(const Record& record);
+[[nodiscard]] Status check_fields(const RecordView& record);
 
 }  // namespace casmotion

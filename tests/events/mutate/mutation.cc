@@ -115,7 +115,7 @@ Result<MutationReport> mutate_log(const std::string& log, const std::string& out
     Record record;
     for (;;) {
         bool more = false;
-        CASM_ASSIGN(more, reader->next(record));
+        CASM_ASSIGN(more, reader->next_unchecked(record));
         if (!more) break;
         records.push_back(record);
     }

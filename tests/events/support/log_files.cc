@@ -106,7 +106,7 @@ ReadBack read_all(LogReader& reader) {
     ReadBack back;
     Record record;
     for (;;) {
-        const Result<bool> more = reader.next(record);
+        const Result<bool> more = reader.next_unchecked(record);
         if (!more.ok()) {
             back.status = more.status();
             return back;

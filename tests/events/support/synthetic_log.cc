@@ -82,7 +82,8 @@ class Builder {
         std::vector<std::uint8_t> state = random_blob(random_, 24);
         // An address, or where to look: both sorts of points by state.
         const bool told = !canonical && uniform(random_, 0, 1) != 0;
-        std::fill_n(state.begin(), 8, canonical ? std::uint8_t{0x20} : std::uint8_t{0});
+        std::fill_n(state.begin(), 8, std::uint8_t{0});
+        if (canonical) std::fill_n(state.begin(), 5, std::uint8_t{0x20});
         if (told) {
             state[0] = static_cast<std::uint8_t>(uniform(random_, 1, 255));
             state[7] = CASM_APOINT_TRANSFERS >> 56;

@@ -39,7 +39,7 @@ Status forge_memory(std::uint64_t mib, LogReader& reader, const std::string& out
         std::regex_replace(manifest.guest.config_json, size, "$01" + std::to_string(kib));
     std::vector<Record> records;
     for (Record record;;) {
-        CASM_ASSIGN(const bool more, reader.next(record));
+        CASM_ASSIGN(const bool more, reader.next_unchecked(record));
         if (!more) break;
         records.push_back(record);
     }
@@ -58,7 +58,7 @@ Status forge_apoint(const std::string& change, LogReader& reader, const std::str
     std::vector<Record> records;
     std::vector<std::size_t> points;
     for (Record record;;) {
-        CASM_ASSIGN(const bool more, reader.next(record));
+        CASM_ASSIGN(const bool more, reader.next_unchecked(record));
         if (!more) break;
         // Not at its smallest count: one less must still be a point of the same entry.
         if (record.cls == CASM_CLS_APOINT && record.kind == CASM_APOINT_CANONICAL && record.w[0] > 2)

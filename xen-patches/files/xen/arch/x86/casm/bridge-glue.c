@@ -13,9 +13,6 @@
 
 #include "private.h"
 
-/* One RING record is at most one ring. */
-#define CASM_BRIDGE_BLOB_MAX 1024
-
 int casm_grant_check(const struct domain *ld, struct domain *rd, unsigned int ref)
 {
     /* Only the reserved grants have a bridge; anything else would let dom0 write behind our back. */
@@ -182,7 +179,7 @@ void casm_bridges_down(struct casm_domain *c)
 bool casm_bridge_replay(struct casm_domain *c)
 {
     struct casm_rec rec = { .cls = CASM_CLS_RING };
-    uint8_t buf[CASM_BRIDGE_BLOB_MAX];
+    uint8_t buf[CASM_BRIDGE_WRITE_MAX_BYTES];
     struct casm_rec next;
 
     c->applied[CASM_CLS_RING]++;

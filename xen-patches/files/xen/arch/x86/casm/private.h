@@ -18,11 +18,7 @@
 #include "digest.h"
 #include "timepoint.h"
 
-/*
- * Upper bound of what one trip through Xen (entry to exit) may put into the log: 8 KiB until a multicall is preempted, one
- * sub-call of at most 8 KiB, 64 ports, both bridges, a digest and an END. Checked at each exit, before the guest may run on.
- */
-#define CASM_TRIP_BYTES      (32u << 10)
+/* Of CASM_TRIP_BYTES, what a multicall may have logged when it is preempted. */
 #define CASM_TRIP_SOFT_BYTES (8u << 10)
 #define CASM_TRIP_CHECKS     1024u /* preemption checks after which a hypercall is continued: bounds softirq latency */
 #define CASM_DRAIN_PORTS     64u   /* ports injected at one exit; the rest waits for the next */
