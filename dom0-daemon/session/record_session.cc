@@ -299,10 +299,15 @@ Result<RecordReport> record_file(const SessionHost& host, const HostInfo& info,
     }
     RecordReport report = std::move(*recorded);
     switch (report.outcome.end) {
-        case RecordEnd::kGuest:
-            if (request.keep) owned.keep();
-            report.domain_left = request.keep;
+        case RecordEnd::kGuest: {
+            // Who suspended it (xl save) reads the domain now, and destroys or resumes it himself.
+            constexpr uint32_t kSuspend = 2;  // SHUTDOWN_suspend of xen/include/public/sched.h
+            const bool suspended =
+                report.summary.end_reason == CASM_END_SHUTDOWN && report.summary.end_code == kSuspend;
+            report.domain_left = request.keep || suspended;
+            if (report.domain_left) owned.keep();
             break;
+        }
         case RecordEnd::kInterrupt:
         case RecordEnd::kDuration:
         case RecordEnd::kLogSize:

@@ -74,6 +74,18 @@ TEST_F(SessionTest, KeepLeavesTheDomainOfAConfigurationFile) {
     EXPECT_EQ(toolstack_.destroyed, 0);
 }
 
+TEST_F(SessionTest, ASuspendedDomainIsLeftToWhoSavesIt) {
+    request_.target = folder_ / "guest.cfg";
+    trace_.back().kind = CASM_END_SHUTDOWN;
+    trace_.back().aux = 2;  // SHUTDOWN_suspend
+    toolstack_.trace_of_created = trace_;
+    const RecordReport report = recorded();
+    EXPECT_TRUE(report.closed);
+    EXPECT_TRUE(report.domain_left);
+    EXPECT_EQ(toolstack_.destroyed, 0);
+    EXPECT_TRUE(contains(to_text(report), "suspended")) << to_text(report);
+}
+
 TEST_F(SessionTest, GuestGoesOnAfterAnInterrupt) {
     request_.target = folder_ / "guest.cfg";
     xen_.on_wait = [this](FakeDomain&) {
