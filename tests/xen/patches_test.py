@@ -21,6 +21,29 @@ def first_context(patch: str) -> tuple[str, str]:
     return name, re.search(r"(?m)^ (.*\w.*)$", hunk)[1]
 
 
+# The functions in which dom0's commands on a domain begin, and what must not come between its lookup and the refusal: newer Xen
+# handles commands before it asks xsm_domctl().
+COMMANDS = (("xen/common/domctl.c", "long do_domctl(", r"\b(case|switch|xsm_domctl|domctl_lock_acquire)\b"),
+            ("xen/arch/x86/mm/paging.c", "do_paging_domctl_cont(", r"\b(domctl_lock_acquire|paging_domctl)\b"))
+
+
+def refused_late(tree: Path) -> list[str]:
+    """Where a command is handled between the lookup of its domain and the question whether it is refused."""
+    problems = []
+    for name, start, handling in COMMANDS:
+        if not (tree / name).is_file():
+            problems.append(f"no patch puts casm_domctl_denied() into {name}")
+            continue
+        text = (tree / name).read_text(encoding="utf-8")
+        body = text[text.index(start):]
+        body = body[:body.index("\n}\n")]
+        lookup = body.index("rcu_lock_domain_by_id(op")
+        refusal = body.find("casm_domctl_denied(d, op", lookup)
+        if refusal < 0 or re.search(handling, body[lookup:refusal]):
+            problems.append(f"{name}: {start.split()[-1]}...) handles a command before it asks casm_domctl_denied()")
+    return problems
+
+
 def main() -> int:
     project = Path(sys.argv[1]).resolve()
     broken = "--break" in sys.argv[2:]
@@ -66,6 +89,8 @@ def main() -> int:
                 problems.append(f"{name} (prefix of {count}) does not apply exactly:\n{output.strip()}")
                 if result.returncode != 0:
                     break
+        else:
+            problems += refused_late(Path(folder))
         left = [str(p) for p in Path(folder).rglob("*") if p.suffix in (".orig", ".rej")]
         if left:
             problems.append(f"left behind: {', '.join(left)}")
