@@ -20,6 +20,7 @@ using Words = std::array<std::uint64_t, 3>;
 // Brings a stream to byte position `pos` without records.
 void seek(casm_stream& stream, std::uint64_t pos) {
     stream.pos = stream.other = stream.notified = pos;
+    stream.limit = pos + CASM_TRIP_BYTES;
     stream.hdr->prod = stream.hdr->cons = pos;
 }
 
@@ -140,8 +141,10 @@ TEST_F(Recording, AFullRingStopsTheVcpuUntilAKick) {
 
 TEST_F(Recording, ALogReaderThatMakesRoomMeanwhileIsNotMissed) {
     // Consumes between the first look and the flag: in the notification.
-    while (c.log.mask + 1 - (c.log.pos - c.log.hdr->cons) >= CASM_TRIP_BYTES)
+    while (c.log.mask + 1 - (c.log.pos - c.log.hdr->cons) >= CASM_TRIP_BYTES) {
+        ASSERT_TRUE(casm_room(&c));
         casm_put(&c, {CASM_CLS_EVTCHN, 0, 0, 3}, nullptr, 0);
+    }
     shim.ctx = &c;
     shim.on_wmb = [](void* ctx) {
         casm_stream& log = static_cast<casm_domain*>(ctx)->log;
@@ -156,8 +159,10 @@ TEST_F(Recording, ALogReaderThatMakesRoomMeanwhileIsNotMissed) {
 TEST_F(Recording, AMadConsumerIsNotBelieved) {
     for (const std::uint64_t lead :
          {std::uint64_t{8}, std::uint64_t{CASM_RING_MIN_BYTES}, ~std::uint64_t{0} >> 1}) {
-        while (c.log.mask + 1 - (c.log.pos - c.log.other) >= CASM_TRIP_BYTES)
+        while (c.log.mask + 1 - (c.log.pos - c.log.other) >= CASM_TRIP_BYTES) {
+            ASSERT_TRUE(casm_room(&c));
             casm_put(&c, {CASM_CLS_EVTCHN, 0, 0, 3}, nullptr, 0);
+        }
         c.log.hdr->cons = c.log.pos + lead;
         EXPECT_FALSE(casm_room(&c));
         EXPECT_EQ(world.cpu().paused, 1);
@@ -280,7 +285,7 @@ TEST_F(Replaying, ALogCutInABlobEndsTheReplay) {
     RingEnd(c.feed).produce(bytes);
     casm_rec rec{CASM_CLS_RING, 0, 0, 0};
     std::array<std::uint8_t, CASM_BLOB_MAX_BYTES> blob;
-    EXPECT_FALSE(casm_take_blob(&c, &rec, nullptr, 0, blob.data()));
+    EXPECT_FALSE(casm_take_blob(&c, &rec, nullptr, 0, blob.data(), CASM_BLOB_MAX_BYTES));
     EXPECT_EQ(c.mode, CASM_MODE_ENDED);
 }
 
@@ -294,7 +299,8 @@ TEST(ReplayingBlobs, LengthsOutOfRangeDiverge) {
         RingEnd(fresh.casm().feed).produce(std::vector<std::uint8_t>(CASM_RING_MIN_BYTES, 1));
         casm_rec rec{CASM_CLS_RING, 0, 0, 0};
         auto blob = std::make_unique<std::array<std::uint8_t, CASM_BLOB_MAX_BYTES>>();
-        EXPECT_FALSE(casm_take_blob(&fresh.casm(), &rec, nullptr, 0, blob->data())) << length;
+        EXPECT_FALSE(casm_take_blob(&fresh.casm(), &rec, nullptr, 0, blob->data(), CASM_BLOB_MAX_BYTES))
+            << length;
         EXPECT_EQ(fresh.casm().mode, CASM_MODE_DIVERGED) << length;
     }
 }
@@ -417,7 +423,7 @@ TEST(StreamProperty, WhatIsRecordedComesOutOfTheFeed) {
                 ASSERT_TRUE(
                     casm_take(&c, &rec, words.data(), nw, CASM_CMP_KIND | CASM_CMP_CHECK | CASM_CMP_AUX));
             } else {
-                ASSERT_TRUE(casm_take_blob(&c, &rec, words.data(), nw, blob.data()));
+                ASSERT_TRUE(casm_take_blob(&c, &rec, words.data(), nw, blob.data(), CASM_BLOB_MAX_BYTES));
                 ASSERT_TRUE(std::equal(item.blob.begin(), item.blob.end(), blob.begin()));
             }
             ASSERT_EQ(std::memcmp(&rec, &item.header, 8), 0);

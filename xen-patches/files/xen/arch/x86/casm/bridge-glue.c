@@ -185,13 +185,13 @@ bool casm_bridge_replay(struct casm_domain *c)
     c->applied[CASM_CLS_RING]++;
     if ( !casm_peek(c, &next) )
         return false;
-    if ( next.kind >= ARRAY_SIZE(c->bridge) || !c->bridge[next.kind].guest || next.check > sizeof(buf) ||
+    if ( next.kind >= ARRAY_SIZE(c->bridge) || !c->bridge[next.kind].guest ||
          next.aux >= PAGE_SIZE || next.aux + next.check > PAGE_SIZE )
     {
         casm_diverge(c, &next, NULL, &rec, NULL, 0);
         return false;
     }
-    if ( !casm_take_blob(c, &rec, NULL, 0, buf) )
+    if ( !casm_take_blob(c, &rec, NULL, 0, buf, sizeof(buf)) )
         return false;
     memcpy(c->bridge[rec.kind].guest + rec.aux, buf, rec.check);
 

@@ -126,7 +126,7 @@ void casm_end(struct casm_domain *c, unsigned int reason, unsigned int code)
     }
     else if ( c->mode == CASM_MODE_REPLAY )
     {
-        if ( !casm_take_blob(c, &log, lw, 2, applied) )
+        if ( !casm_take_blob(c, &log, lw, 2, applied, sizeof(applied)) )
             return;
         if ( log.kind != reason || log.check != rec.check || log.aux != code || lw[0] != w[0] || lw[1] != w[1] ||
              memcmp(applied, c->applied, sizeof(applied)) )
@@ -182,7 +182,7 @@ static int start_record(struct casm_domain *c)
 
 static int start_replay(struct casm_domain *c)
 {
-    static uint8_t buf[CASM_BLOB_MAX_BYTES]; /* domctls are serialised */
+    static uint8_t buf[PAGE_SIZE]; /* domctls are serialised */
     struct casm_rec next;
 
     c->mode = CASM_MODE_REPLAY;
@@ -190,12 +190,13 @@ static int start_replay(struct casm_domain *c)
     memset(c->pending, 0, sizeof(c->pending));
     c->npending = 0;
 
+    /* Any byte of the page, with any value: the guest may write it so itself at any time. How much there is, the trip's limit bounds. */
     while ( casm_peek(c, &next) && next.cls == CASM_CLS_INIT )
     {
         struct casm_rec rec = { .cls = CASM_CLS_INIT };
 
         c->applied[CASM_CLS_INIT]++;
-        if ( !casm_take_blob(c, &rec, NULL, 0, buf) )
+        if ( !casm_take_blob(c, &rec, NULL, 0, buf, sizeof(buf)) )
             break;
         if ( rec.aux >= PAGE_SIZE || rec.aux + rec.check > PAGE_SIZE )
         {

@@ -255,12 +255,7 @@ static unsigned long answer(struct casm_domain *c, unsigned int nr)
         uint64_t va;
 
         c->applied[CASM_CLS_OUTMEM]++;
-        if ( next.check > CASM_TAP_BYTES )
-        {
-            casm_diverge(c, &next, NULL, &rec, NULL, 0);
-            return -EINVAL;
-        }
-        if ( !casm_take_blob(c, &out, &va, 1, buf) )
+        if ( !casm_take_blob(c, &out, &va, 1, buf, CASM_TAP_BYTES) )
             return -EINVAL;
         /* The same primitive at the same address in the same state: it succeeds as it did. */
         if ( copy_to_guest_pv((void __user *)va, buf, out.check) )

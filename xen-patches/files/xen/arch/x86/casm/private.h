@@ -39,7 +39,8 @@ struct casm_stream {
     uint64_t *data;
     uint64_t mask;          /* size_bytes - 1 */
     uint64_t pos;           /* our counter: produced (log) or consumed (feed) */
-    uint64_t other;         /* last value seen of the other side's counter */
+    uint64_t other;         /* last value of the other side's counter that made sense */
+    uint64_t limit;         /* pos goes up to here until casm_room() says more: CASM_TRIP_BYTES from there */
     uint64_t notified;      /* pos when dom0 was last notified */
     struct page_info *pg_hdr, *pg_data;
     unsigned int order;
@@ -103,14 +104,20 @@ static inline bool casm_logging(const struct casm_domain *c)
 #define CASM_CMP_CHECK 2u
 #define CASM_CMP_AUX   4u
 #define CASM_CMP_WORDS 8u
+#define CASM_WORDS_MAX 3u /* payload words of a class */
 
 void casm_put(struct casm_domain *c, struct casm_rec rec, const uint64_t *w, unsigned int nw);
 void casm_put_blob(struct casm_domain *c, struct casm_rec rec, const uint64_t *w, unsigned int nw, const void *blob,
                    unsigned int len);
+/*
+ * Replay. Nothing in the feed is to be trusted: it is what a log file says. A record is taken whole, or not at all: false, and the
+ * replay is over (diverged, or the log has no more); then @rec, @w and @blob are as they were.
+ */
 bool casm_take(struct casm_domain *c, struct casm_rec *rec, uint64_t *w, unsigned int nw, unsigned int cmp);
 bool casm_peek(struct casm_domain *c, struct casm_rec *rec);
 bool casm_peek_payload(struct casm_domain *c, void *to, unsigned int len, unsigned int offset);
-bool casm_take_blob(struct casm_domain *c, struct casm_rec *rec, uint64_t *w, unsigned int nw, void *blob);
+/* ... with a blob of 1 to @size bytes; any other length is a divergence. */
+bool casm_take_blob(struct casm_domain *c, struct casm_rec *rec, uint64_t *w, unsigned int nw, void *blob, unsigned int size);
 void casm_publish(struct casm_domain *c, bool notify);
 bool casm_room(struct casm_domain *c);
 void casm_stop_vcpu(struct casm_domain *c, unsigned int mode);

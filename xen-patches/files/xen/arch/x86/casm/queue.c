@@ -140,13 +140,15 @@ void casm_drain(struct casm_domain *c)
 }
 
 /*
- * Replay: applies the effects that the log has at this injection point. Returns false if the replay stopped.
+ * Replay: applies effects that the log has at this injection point. Returns false if the replay stopped. A log may have any number
+ * of them: what is left after CASM_TRIP_SOFT_BYTES is for the next pass of the exit tests.
  */
 bool casm_inject_logged(struct casm_domain *c)
 {
+    uint64_t start = c->feed.pos;
     struct casm_rec next;
 
-    while ( casm_peek(c, &next) )
+    while ( c->feed.pos - start < CASM_TRIP_SOFT_BYTES && casm_peek(c, &next) )
     {
         if ( next.cls == CASM_CLS_EVTCHN )
         {

@@ -86,6 +86,7 @@ int casm_ring_alloc(struct casm_stream *s, uint64_t bytes)
     s->hdr->magic = CASM_RING_MAGIC;
     s->hdr->abi = CASM_ABI_VERSION;
     s->hdr->size_bytes = bytes;
+    s->limit = CASM_TRIP_BYTES;
 
     return 0;
 }

@@ -55,7 +55,7 @@ static noinline void no_room(struct casm_domain *c)
 /*
  * May a record of @size bytes be written? Room was reserved at the last exit (casm_room()), so there is always space, unless
  * one trip made more records than CASM_TRIP_BYTES allows for. That would be our bug; a record must not be dropped, so the
- * domain cannot go on.
+ * domain cannot go on. The limit is that of one trip, not of the ring, so that a replay may refuse more (casm_take()).
  */
 static always_inline bool put_begin(struct casm_domain *c, unsigned int cls, unsigned int size)
 {
@@ -64,7 +64,7 @@ static always_inline bool put_begin(struct casm_domain *c, unsigned int cls, uns
     if ( unlikely(c->disable & (1u << cls)) )
         return false;
 
-    if ( unlikely(s->pos + size - s->other > s->mask + 1) )
+    if ( unlikely(s->pos + size > s->limit) )
     {
         no_room(c);
         return false;
@@ -161,15 +161,25 @@ void casm_diverge_at(struct casm_domain *c, const struct casm_rec *expected, con
     casm_stop_vcpu(c, CASM_MODE_DIVERGED);
 }
 
-/* Bytes of the feed that were not consumed yet. */
+/* Bytes of the feed that were not consumed yet: never more than the ring holds, and they do not become fewer. */
 static uint64_t available(struct casm_stream *s)
 {
     if ( s->other - s->pos < CASM_TRIP_BYTES )
     {
-        s->other = read_atomic(&s->hdr->prod);
+        uint64_t prod = read_atomic(&s->hdr->prod);
+
+        /* A producer that went back, or claims more than the ring holds, has lost its mind: believe what it said before. */
+        if ( prod - s->pos <= s->mask + 1 && prod - s->pos > s->other - s->pos )
+            s->other = prod;
         smp_rmb();
     }
     return s->other - s->pos;
+}
+
+/* One trip of a recording makes no more: without a bound, a log could keep us in one hypercall, softirqs held off. */
+static bool beyond_trip(const struct casm_domain *c, uint64_t bytes)
+{
+    return c->feed.pos + bytes > c->feed.limit;
 }
 
 bool casm_peek(struct casm_domain *c, struct casm_rec *rec)
@@ -216,7 +226,7 @@ bool casm_take(struct casm_domain *c, struct casm_rec *rec, uint64_t *w, unsigne
 {
     struct casm_stream *s = &c->feed;
     struct casm_rec log;
-    uint64_t lw[3] = {};
+    uint64_t lw[CASM_WORDS_MAX] = {};
     unsigned int i;
     bool equal;
 
@@ -225,14 +235,14 @@ bool casm_take(struct casm_domain *c, struct casm_rec *rec, uint64_t *w, unsigne
     if ( !casm_peek(c, &log) )
         return ran_out(c);
 
-    equal = log.cls == rec->cls;
+    equal = log.cls == rec->cls && !beyond_trip(c, 8 + 8 * nw);
     if ( equal )
     {
         if ( available(s) < 8 + 8 * nw )
             return ran_out(c);
         for ( i = 0; i < nw; i++ )
         {
-            lw[i] = *slot(s, s->pos + 8 + 8 * i);
+            lw[i] = read_atomic(slot(s, s->pos + 8 + 8 * i)); /* dom0 could change it after it was compared */
             if ( (cmp & CASM_CMP_WORDS) && lw[i] != w[i] )
                 equal = false;
         }
@@ -257,15 +267,15 @@ bool casm_take(struct casm_domain *c, struct casm_rec *rec, uint64_t *w, unsigne
     return true;
 }
 
-bool casm_take_blob(struct casm_domain *c, struct casm_rec *rec, uint64_t *w, unsigned int nw, void *blob)
+bool casm_take_blob(struct casm_domain *c, struct casm_rec *rec, uint64_t *w, unsigned int nw, void *blob, unsigned int size)
 {
     struct casm_rec log;
 
     if ( !casm_peek(c, &log) )
         return ran_out(c);
-    if ( log.cls == rec->cls && (!log.check || log.check > CASM_BLOB_MAX_BYTES) )
+    if ( log.cls == rec->cls &&
+         (!log.check || log.check > size || beyond_trip(c, 8 + 8 * nw + ROUNDUP(log.check, 8))) )
     {
-        /* dom0 validates what it feeds; a bad length here must still not hurt us. */
         casm_diverge(c, &log, NULL, rec, NULL, 0);
         return false;
     }
@@ -328,6 +338,12 @@ static always_inline bool both_room(struct casm_domain *c)
     return log_room(&c->log) && (c->mode != CASM_MODE_REPLAY || feed_room(&c->feed));
 }
 
+static always_inline void new_limits(struct casm_domain *c)
+{
+    c->log.limit = c->log.pos + CASM_TRIP_BYTES;
+    c->feed.limit = c->feed.pos + CASM_TRIP_BYTES;
+}
+
 static noinline bool wait_for_room(struct casm_domain *c)
 {
     struct vcpu *v = c->d->vcpu[0];
@@ -353,5 +369,9 @@ static noinline bool wait_for_room(struct casm_domain *c)
  */
 bool casm_room(struct casm_domain *c)
 {
-    return likely(both_room(c)) || wait_for_room(c);
+    if ( unlikely(!both_room(c)) )
+        return wait_for_room(c);
+    new_limits(c);
+
+    return true;
 }

@@ -363,7 +363,7 @@ static unsigned int replay_point(struct casm_domain *c, struct cpu_user_regs *re
     log = here;
     c->applied[CASM_CLS_APOINT]++;
     /* The header is a copy of ours since match_begin(), so the blob's length is still the one checked there. */
-    if ( !casm_take_blob(c, &log.rec, log.w, 3, log.state) )
+    if ( !casm_take_blob(c, &log.rec, log.w, 3, log.state, sizeof(log.state)) )
         return CASM_EXIT_AGAIN;
     /* What was looked for is what the log still says, and what the guest is at. */
     if ( log.rec.kind != here.rec.kind || memcmp(log.w, here.w, sizeof(log.w)) ||
