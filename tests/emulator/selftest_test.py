@@ -30,6 +30,12 @@ class Result:
         """Where they came: a hash over all of them, for each event and program."""
         return re.findall(r"hash ([0-9a-f]+)", self.text)
 
+    def counts(self) -> tuple[int, int]:
+        """Looks that were as expected, and that were not, as the self-test says at its end; none if it did not get there. The
+        exit code alone is not enough: an emulator that does not start exits with 1 as well, which is PASSED."""
+        found = re.search(r"(?m)^RESULT (\d+) ok, (\d+) failed", self.text)
+        return (int(found[1]), int(found[2])) if found else (0, 0)
+
     def __str__(self) -> str:
         return f"exit code {self.code}\n{self.text}"
 
@@ -49,6 +55,9 @@ class OnEachProcessor(unittest.TestCase):
         result = run(counter, *more)
         self.assertEqual(result.code, PASSED, str(result))
         self.assertEqual(result.failures(), [], str(result))
+        ok, failed = result.counts()
+        self.assertGreater(ok, 50, str(result))
+        self.assertEqual(failed, 0, str(result))
         return result
 
     def test_the_count_is_exact_and_interrupts_come_at_once(self):
@@ -83,6 +92,11 @@ class OnEachProcessor(unittest.TestCase):
 
 
 class ItSaysNo(unittest.TestCase):
+    def test_to_an_emulator_that_does_not_start(self):
+        result = run(None, "-cpu", "no-such-processor")
+        self.assertEqual(result.code, PASSED, "the exit code does not tell")
+        self.assertEqual(result.counts(), (0, 0), str(result))
+
     def test_to_one_branch_too_many_wherever_it_is(self):
         for processor in emulator.PROCESSORS:
             for at in (1, 5000, 1_000_000, 1_100_000):

@@ -3,7 +3,8 @@
 """Every prefix of xen-patches/series applies to the pristine source without fuzz or offset; nothing is left over. If the pinned
 source left the archive and another was taken, line numbers may differ.
 
-usage: patches_test.py PROJECT [--break]    --break: changes a line of context first, and must fail
+usage: patches_test.py PROJECT [--break]    --break: changes a line of context first; succeeds if that patch, and for that
+                                            reason, is refused
 """
 
 import re
@@ -95,6 +96,10 @@ def main() -> int:
         if left:
             problems.append(f"left behind: {', '.join(left)}")
 
+    if broken:
+        print(problems[0] if problems else "the changed line was not noticed")
+        first = f"{series[0]} (prefix of 1) does not apply exactly:"
+        return 0 if problems and problems[0].startswith(first) and len(problems) == 1 + bool(left) else 1
     for problem in problems:
         print(problem)
     print(f"{len(series)} patches on {len(touched)} files: "

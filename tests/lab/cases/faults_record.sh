@@ -204,7 +204,7 @@ sleep 2
 kill -CONT $recorder
 finish "--ring 64K" 0 "powered off"
 stalls=$(casmotion info /tmp/small | awk '$1 == "stalls_log" { print $2 }')
-[ "$stalls" != 0 ] && echo "the guest waited for room $stalls times" || wrong "the ring was never full"
+[ "${stalls:-0}" != 0 ] && echo "the guest waited for room $stalls times" || wrong "the ring was never full"
 replays "--ring 64K" 0 /tmp/small
 
 [ $failures = 0 ] || fail "$failures of the above"

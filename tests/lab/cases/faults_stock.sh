@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# On a Xen without our patches, and on a patched one without a memory pool: what needs them says so, what does not works.
+# On a Xen without our patches (argument: stock), and on a patched one without a memory pool (no-pool): what needs them says so,
+# what does not works.
 . /lab-lib.sh
 
 failures=0
@@ -16,7 +17,11 @@ refused() { # name code pattern command...
     no_domains
 }
 
-lack="does not have CASMotion's patches|no memory pool"
+case $1 in
+    stock) lack="does not have CASMotion's patches" ;;
+    no-pool) lack="no memory pool" ;;
+    *) fail "usage: faults_stock.sh stock|no-pool" ;;
+esac
 probe_config /tmp/probe.cfg "rounds=1"
 refused doctor 69 "$lack|cannot record" casmotion doctor
 cat /tmp/out

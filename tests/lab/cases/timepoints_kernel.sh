@@ -25,7 +25,10 @@ for kind in plain probe; do
 done
 diff /tmp/plain.flags /tmp/probe.flags >&2 || fail "recorded (second column) it saw something else"
 cmp /tmp/plain.loops /tmp/probe.loops || fail "recorded it went through other loops"
-[ -s /tmp/probe.flags ] || [ -s /tmp/probe.loops ] || fail "the probe did nothing; give it loops= or flags="
+case "$*" in *flags=* | *loops=*) ;; *) fail "the probe does nothing; give it loops= or flags=" ;; esac
+for kind in flags loops; do
+    case "$*" in *$kind=*) [ -s /tmp/probe.$kind ] || fail "the probe printed nothing of $kind" ;; esac
+done
 tail -n 4 /tmp/said
 dense_points /tmp/log "$options" 10000
 
