@@ -42,6 +42,9 @@ class Harness:
     what: str                                  # what it analyses, for the test's name
     files: tuple[str, ...]                     # each function of these must be analysed, in one of the steps
     steps: tuple[Step, ...]
+    functions: tuple[str, ...] = ()            # if not empty: of `files`, only these
+    sources: tuple[str, ...] = ()              # further files to read, in the copy
+    proved_in: dict[str, str] = dataclasses.field(default_factory=dict)  # contracts that another harness proves
     includes: tuple[str, ...] = ()
     defines: tuple[str, ...] = ()
     hints: tuple[Hint, ...] = ()
@@ -149,7 +152,113 @@ BRIDGE = Harness(
     ),
 )
 
-HARNESSES = {harness.name: harness for harness in (INSN, CANON, MATCH, BRIDGE)}
+# The shim brings Xen's types, its public headers the interface.
+XEN_INCLUDES = ("tests/xen/shim", "tests/xen/shim/casm", "xen-patches/files/xen/arch/x86/include")
+XEN_DEFINES = ("-idirafter", "/usr/include")
+
+# What a read of the feed yields, and whether there was one, must stay together.
+FEED_SPLITS = ("casm_peek:0", "take:0", "casm_take_blob:0", "casm_peek_payload:0")
+
+STREAM = Harness(
+    name="stream", what="casm_take.casm_take_blob.casm_peek", files=(CASM + "stream.c",), includes=XEN_INCLUDES, defines=XEN_DEFINES,
+    steps=(
+        Step("copying", slevel=1000, options=("-eva-no-builtins-auto",)),
+        Step("copying_exactly", slevel=1000, proves=("copy_in", "copy_out")),
+        *(Step(entry, slevel=100, split_return=FEED_SPLITS, contracts=contracts)
+          for entry, contracts in (("peeking", ("copy_out",)), ("taking", ()), ("taking_blobs", ("copy_out",)), ("putting", ("copy_in",)),
+                                   ("publishing", ()), ("diverging", ()))),
+    ),
+    mutants=(
+        Mutant("any length of a blob", "taking_blobs", "casm/stream.c", "!log.check || log.check > size ||", "!log.check ||",
+               "casm/stream.c", "copy_out: precondition"),
+        Mutant("the length is read again", "taking_blobs", "casm/stream.c", "copy_out(&c->feed, c->feed.pos, blob, rec->check);",
+               "copy_out(&c->feed, c->feed.pos, blob, as_rec(*slot(&c->feed, c->feed.pos - 8 - 8 * nw)).check);",
+               "casm/stream.c", "copy_out: precondition"),
+        Mutant("a position that does not wrap", "peeking", "casm/stream.c", "return s->data + ((pos & s->mask) >> 3);",
+               "return s->data + (pos >> 3);", "casm/stream.c", "invalid pointer|out of bounds"),
+        Mutant("a copy out of the ring's end", "copying", "casm/stream.c",
+               "    if ( len <= to_end )\n        memcpy(to,", "    if ( len <= to_end + 8 )\n        memcpy(to,", "casm/stream.c", "memcpy: precondition"),
+        Mutant("a copy beyond the ring's end", "copying", "casm/stream.c", "    if ( len <= to_end )\n        memcpy((uint8_t",
+               "    if ( len <= to_end + 8 )\n        memcpy((uint8_t", "casm/stream.c", "memcpy: precondition"),
+        Mutant("more words than there is room for", "taking", "casm/stream.c", "uint64_t lw[CASM_WORDS_MAX] = {};", "uint64_t lw[2] = {};",
+               "casm/stream.c", "out of bounds index"),
+        Mutant("words that do not wrap", "putting", "casm/stream.c", "data[((pos += 8) & mask) >> 3] = w[i];", "data[(pos += 8) >> 3] = w[i];",
+               "casm/stream.c", "out of bounds write|invalid pointer"),
+    ),
+)
+
+# Guest virtual addresses and those of dom0 are numbers here, whatever type they have: they are never dereferenced.
+ADDRESSES = ("-no-warn-invalid-pointer",)
+
+END_FAULT = "END's blob is bounded by the largest there is"
+
+CONSUMERS = Harness(
+    name="consumers", what="casm_end.start_replay.answer.casm_bridge_replay.casm_inject_logged.casm_exit_work",
+    files=tuple(CASM + file for file in ("control.c", "bridge-glue.c", "queue.c", "values.c", "hypercall.c", "entry.c", "digest.c")),
+    functions=("casm_end", "start_replay", "casm_domain_shutdown", "answer", "casm_tap", "casm_bridge_replay", "casm_console_report",
+               "casm_bridges_up", "casm_bridges_down", "casm_inject_logged", "casm_set_pending", "log_tsc", "casm_log_msr",
+               "casm_log_cpuid", "casm_count_entry", "check_branches", "replay_here", "casm_digest_point"),
+    includes=XEN_INCLUDES, defines=XEN_DEFINES,
+    steps=tuple(Step(entry, slevel=100, split_return=(*FEED_SPLITS, "port_is_valid:0"), contracts=contracts, options=options,
+                     slevels={name: 0 for name in ("casm_page_hash", "page_hash", "casm_page_is_zero")})
+                for entry, contracts, options in (
+                    ("ends", ("copy_in", "copy_out"), ()),
+                    ("shutdowns", ("copy_in", "copy_out"), ()),
+                    ("starts", ("copy_out",), ()),
+                    ("ring_records", ("copy_out",), ()),
+                    ("effects", ("copy_out",), ()),
+                    ("pages", ("copy_in",), ("-eva-domains", "octagon")),
+                    ("answers", ("copy_out",), ADDRESSES),
+                    ("outputs", ("copy_in",), ADDRESSES),
+                    ("values", (), ()),
+                    ("entries", (), ()),
+                    ("exits", ("copy_out",), ()),
+                    ("digests", (), ()))),
+    proved_in={"copy_in": "stream", "copy_out": "stream"},
+    mutants=(
+        # The fault of commit afe9435: a log's END of up to 4096 bytes, copied into 128 bytes on Xen's stack.
+        Mutant(END_FAULT, "ends", "casm/stream.c", "!log.check || log.check > size ||", "!log.check || log.check > CASM_BLOB_MAX_BYTES ||",
+               "casm/stream.c", r"copy_out: precondition \\valid"),
+        Mutant("a page that there is not", "ring_records", "casm/bridge-glue.c",
+               "next.kind < ARRAY_SIZE(c->bridge) ? c->bridge[next.kind].guest : NULL;", "c->bridge[next.kind].guest;",
+               "casm/bridge-glue.c", "out of bounds index"),
+        Mutant("a place that is not in the page", "ring_records", "casm/private.h",
+               "    if ( offset >= PAGE_SIZE || len > PAGE_SIZE - offset )\n        return false;\n    for ( i = 0; i < len && offset < PAGE_SIZE;",
+               "    for ( i = 0; i < len;", "casm/private.h", "out of bounds write"),
+        Mutant("more output than the buffer holds", "answers", "casm/hypercall.c", "casm_take_blob(c, &out, &va, 1, buf, CASM_TAP_BYTES)",
+               "casm_take_blob(c, &out, &va, 1, buf, CASM_BLOB_MAX_BYTES)", "casm/stream.c", "copy_out: precondition"),
+        Mutant("any port", "effects", "casm/queue.c", "    if ( !port_is_valid(d, port) )\n        return;\n", "", "casm/queue.c", "valid_port"),
+        Mutant("words of the stack in a divergence", "ends", "casm/control.c", "    lw[0] = w[0] = c->ordinal;", "    w[0] = c->ordinal;",
+               "casm/stream.c", "uninitialized"),
+    ),
+    dead={"replay_here": (3, "a failed look at the feed does not change the mode")},
+    stubs={name: "the guest's memory, or dom0's: guest_memory.h" for name in ("copy_from_guest_pv", "copy_to_guest_pv", "raw_copy_to_guest")},
+)
+
+POINTS = Harness(
+    name="points", what="casm_tp_entry.casm_tp_exit.casm_tp_leave", files=(CASM + "timepoint.c", CASM + "debugtrap.c"),
+    functions=("match_begin", "replay_exit", "replay_point", "lost", "lost_near", "diverge", "remember", "describe", "observe", "mark",
+               "arm", "disarm", "arm_overflow", "casm_tp_entry", "casm_tp_exit", "casm_tp_leave", "casm_break_on", "casm_break_off"),
+    includes=XEN_INCLUDES, defines=XEN_DEFINES, sources=("core/casm_match.c", "core/casm_canon.c", "core/casm_insn.c"),
+    steps=(
+        Step("points", slevel=10, slevels={"points": 0}, split_return=(*FEED_SPLITS, "casm_match_begin:0", "check_target:0"),
+             contracts=("copy_out",)),
+    ),
+    proved_in={"copy_out": "stream"},
+    dead={"casm_tp_exit": (1, "recording"), "casm_tp_leave": (15, "recording")},
+    mutants=(
+        Mutant("a point whose words need not be there", "points", "casm/timepoint.c", "if ( !casm_peek_payload(c, ap.w, sizeof(ap.w), 8) ||",
+               "if ( (casm_peek_payload(c, ap.w, sizeof(ap.w), 8), 0) ||", "casm/timepoint.c", "uninitialized"),
+        Mutant("more of a point than there is room for", "points", "casm/timepoint.c",
+               "casm_peek_payload(c, ap.state, sizeof(ap.state), 8 + sizeof(ap.w))", "casm_peek_payload(c, ap.state, sizeof(ap), 8 + sizeof(ap.w))",
+               "casm/stream.c", "copy_out: precondition"),
+        Mutant("a breakpoint register that is not ours", "points", "casm/debugtrap.c",
+               "    unsigned int slot;\n\n    if ( tp->slot < 0 )\n        return;\n    slot = tp->slot;", "    unsigned int slot = tp->slot;\n",
+               "casm/debugtrap.c", "out of bounds index"),
+    ),
+)
+
+HARNESSES = {harness.name: harness for harness in (INSN, CANON, MATCH, BRIDGE, STREAM, CONSUMERS, POINTS)}
 
 
 @dataclasses.dataclass(frozen=True)

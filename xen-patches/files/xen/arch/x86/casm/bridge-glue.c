@@ -179,13 +179,15 @@ void casm_bridges_down(struct casm_domain *c)
 bool casm_bridge_replay(struct casm_domain *c)
 {
     struct casm_rec rec = { .cls = CASM_CLS_RING };
-    uint8_t buf[CASM_BRIDGE_WRITE_MAX_BYTES];
+    uint8_t buf[CASM_BRIDGE_WRITE_MAX_BYTES] = {}; /* whatever the length: nothing of the stack */
     struct casm_rec next;
+    uint8_t *page;
 
     c->applied[CASM_CLS_RING]++;
     if ( !casm_peek(c, &next) )
         return false;
-    if ( next.kind >= ARRAY_SIZE(c->bridge) || !c->bridge[next.kind].guest ||
+    page = next.kind < ARRAY_SIZE(c->bridge) ? c->bridge[next.kind].guest : NULL;
+    if ( !page ||
          next.aux >= PAGE_SIZE || next.aux + next.check > PAGE_SIZE )
     {
         casm_diverge(c, &next, NULL, &rec, NULL, 0);
@@ -193,7 +195,11 @@ bool casm_bridge_replay(struct casm_domain *c)
     }
     if ( !casm_take_blob(c, &rec, NULL, 0, buf, sizeof(buf)) )
         return false;
-    memcpy(c->bridge[rec.kind].guest + rec.aux, buf, rec.check);
+    if ( !casm_page_put(page, rec.aux, buf, rec.check) )
+    {
+        casm_diverge(c, &rec, NULL, NULL, NULL, 0);
+        return false;
+    }
 
     return true;
 }

@@ -106,13 +106,13 @@ void casm_domain_shutdown(struct domain *d, unsigned int reason)
 void casm_end(struct casm_domain *c, unsigned int reason, unsigned int code)
 {
     struct casm_rec rec = { .cls = CASM_CLS_END, .kind = reason, .check = sizeof(c->applied), .aux = code };
-    uint64_t w[2], lw[2], applied[CASM_CLASSES_MAX];
+    uint64_t w[2], lw[2], applied[CASM_CLASSES_MAX] = {};
     struct casm_rec log = rec;
 
     if ( reason != CASM_END_DESTROYED )
         casm_digest_point(c, reason == CASM_END_STOPPED ? CASM_DIGEST_STOP : CASM_DIGEST_END);
-    w[0] = c->ordinal;
-    w[1] = c->hash;
+    lw[0] = w[0] = c->ordinal;
+    lw[1] = w[1] = c->hash;
 
     if ( c->mode == CASM_MODE_RECORD )
     {
@@ -198,12 +198,11 @@ static int start_replay(struct casm_domain *c)
         c->applied[CASM_CLS_INIT]++;
         if ( !casm_take_blob(c, &rec, NULL, 0, buf, sizeof(buf)) )
             break;
-        if ( rec.aux >= PAGE_SIZE || rec.aux + rec.check > PAGE_SIZE )
+        if ( !casm_page_put((uint8_t *)c->d->shared_info, rec.aux, buf, rec.check) )
         {
             casm_diverge(c, &rec, NULL, NULL, NULL, 0);
             break;
         }
-        memcpy((void *)c->d->shared_info + rec.aux, buf, rec.check);
     }
     casm_digest_point(c, CASM_DIGEST_START);
     casm_publish(c, true);

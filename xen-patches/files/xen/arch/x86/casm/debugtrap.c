@@ -81,10 +81,11 @@ static void load_debugregs(const struct vcpu *v, const struct casm_timepoint *tp
 
 void casm_break_off(struct vcpu *v, struct casm_timepoint *tp)
 {
-    unsigned int slot = tp->slot;
+    unsigned int slot;
 
     if ( tp->slot < 0 )
         return;
+    slot = tp->slot;
     tp->slot = -1;
     write_slot(slot, v->arch.dr[slot]);
     load_debugregs(v, tp);

@@ -252,7 +252,7 @@ static unsigned long answer(struct casm_domain *c, unsigned int nr)
     while ( casm_peek(c, &next) && next.cls == CASM_CLS_OUTMEM )
     {
         struct casm_rec out = { .cls = CASM_CLS_OUTMEM };
-        uint64_t va;
+        uint64_t va = 0;
 
         c->applied[CASM_CLS_OUTMEM]++;
         if ( !casm_take_blob(c, &out, &va, 1, buf, CASM_TAP_BYTES) )

@@ -93,6 +93,22 @@ struct casm_domain {
     struct casm_divergence divergence;
 };
 
+/*
+ * Writes @len bytes at @offset of a page, if they lie in it. One by one: then each index is bounded where it is used, which
+ * proofs/frama-c can see.
+ */
+static inline bool casm_page_put(uint8_t *page, unsigned int offset, const uint8_t *from, unsigned int len)
+{
+    unsigned int i;
+
+    if ( offset >= PAGE_SIZE || len > PAGE_SIZE - offset )
+        return false;
+    for ( i = 0; i < len && offset < PAGE_SIZE; i++, offset++ )
+        page[offset] = from[i];
+
+    return true;
+}
+
 static inline bool casm_logging(const struct casm_domain *c)
 {
     return c->mode == CASM_MODE_RECORD || c->mode == CASM_MODE_REPLAY;

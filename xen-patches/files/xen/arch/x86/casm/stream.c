@@ -31,18 +31,28 @@ static inline struct casm_rec as_rec(uint64_t w)
 
 static void copy_in(const struct casm_stream *s, uint64_t pos, const void *from, unsigned int len)
 {
-    unsigned int at = pos & s->mask, first = min_t(uint64_t, len, s->mask + 1 - at);
+    unsigned int at = pos & s->mask, to_end = s->mask + 1 - at;
 
-    memcpy((uint8_t *)s->data + at, from, first);
-    memcpy(s->data, (const uint8_t *)from + first, len - first);
+    if ( len <= to_end )
+        memcpy((uint8_t *)s->data + at, from, len);
+    else
+    {
+        memcpy((uint8_t *)s->data + at, from, to_end);
+        memcpy(s->data, (const uint8_t *)from + to_end, len - to_end);
+    }
 }
 
 static void copy_out(const struct casm_stream *s, uint64_t pos, void *to, unsigned int len)
 {
-    unsigned int at = pos & s->mask, first = min_t(uint64_t, len, s->mask + 1 - at);
+    unsigned int at = pos & s->mask, to_end = s->mask + 1 - at;
 
-    memcpy(to, (const uint8_t *)s->data + at, first);
-    memcpy((uint8_t *)to + first, s->data, len - first);
+    if ( len <= to_end )
+        memcpy(to, (const uint8_t *)s->data + at, len);
+    else
+    {
+        memcpy(to, (const uint8_t *)s->data + at, to_end);
+        memcpy((uint8_t *)to + to_end, s->data, len - to_end);
+    }
 }
 
 static noinline void no_room(struct casm_domain *c)
@@ -222,18 +232,13 @@ static bool ran_out(struct casm_domain *c)
     return false;
 }
 
-bool casm_take(struct casm_domain *c, struct casm_rec *rec, uint64_t *w, unsigned int nw, unsigned int cmp)
+/* Takes the next record, whose header is @log: the caller's copy, so that what it has checked is what is used. */
+static bool take(struct casm_domain *c, struct casm_rec log, struct casm_rec *rec, uint64_t *w, unsigned int nw, unsigned int cmp)
 {
     struct casm_stream *s = &c->feed;
-    struct casm_rec log;
     uint64_t lw[CASM_WORDS_MAX] = {};
     unsigned int i;
     bool equal;
-
-    if ( c->mode != CASM_MODE_REPLAY )
-        return false;
-    if ( !casm_peek(c, &log) )
-        return ran_out(c);
 
     equal = log.cls == rec->cls && !beyond_trip(c, 8 + 8 * nw);
     if ( equal )
@@ -267,21 +272,33 @@ bool casm_take(struct casm_domain *c, struct casm_rec *rec, uint64_t *w, unsigne
     return true;
 }
 
+bool casm_take(struct casm_domain *c, struct casm_rec *rec, uint64_t *w, unsigned int nw, unsigned int cmp)
+{
+    struct casm_rec log;
+
+    if ( c->mode != CASM_MODE_REPLAY )
+        return false;
+    if ( !casm_peek(c, &log) )
+        return ran_out(c);
+
+    return take(c, log, rec, w, nw, cmp);
+}
+
 bool casm_take_blob(struct casm_domain *c, struct casm_rec *rec, uint64_t *w, unsigned int nw, void *blob, unsigned int size)
 {
     struct casm_rec log;
 
     if ( !casm_peek(c, &log) )
         return ran_out(c);
-    if ( log.cls == rec->cls &&
-         (!log.check || log.check > size || beyond_trip(c, 8 + 8 * nw + ROUNDUP(log.check, 8))) )
+    if ( log.cls != rec->cls || !log.check || log.check > size ||
+         beyond_trip(c, 8 + 8 * nw + ROUNDUP(log.check, 8)) )
     {
-        casm_diverge(c, &log, NULL, rec, NULL, 0);
+        casm_diverge(c, &log, NULL, rec, w, nw);
         return false;
     }
-    if ( log.cls == rec->cls && available(&c->feed) < 8 + 8 * nw + ROUNDUP(log.check, 8) )
+    if ( available(&c->feed) < 8 + 8 * nw + ROUNDUP(log.check, 8) )
         return ran_out(c);
-    if ( !casm_take(c, rec, w, nw, 0) )
+    if ( !take(c, log, rec, w, nw, 0) )
         return false;
     copy_out(&c->feed, c->feed.pos, blob, rec->check);
     c->feed.pos += ROUNDUP(rec->check, 8);
