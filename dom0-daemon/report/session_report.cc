@@ -55,6 +55,10 @@ std::string to_text(const RecordReport& report) {
     return "record: " + what + ": " + with_thousands(report.summary.ordinals) + " entries, " +
            with_thousands(report.summary.records) + " records, " + seconds_text(report.outcome.duration_ns) +
            ", log " + report.log_path + " (" + size_text(report.summary.events_bytes) + " of events)" +
+           (report.outcome.longest_wait_ns != 0
+                ? ", events waited " + seconds_text(report.outcome.longest_wait_ns) +
+                      " or more for the guest to enter Xen"
+                : "") +
            (report.domain_left && report.outcome.end != RecordEnd::kVanished
                 ? ", domain " + std::to_string(report.domain.value) + " left"
                 : "");
@@ -100,6 +104,7 @@ Json to_json(const RecordReport& report) {
     out["duration_ns"] = report.outcome.duration_ns;
     out["daemon_drains"] = report.outcome.drains;
     out["daemon_kicks"] = report.outcome.kicks;
+    out["longest_wait_ns"] = report.outcome.longest_wait_ns;
     out["xen"] = report.outcome.status_known ? to_json(report.outcome.status) : Json();
     return out;
 }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "session/recorder.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <span>
+#include <string>
 
 #include "base/failures.h"
 #include "base/host_text.h"
@@ -20,6 +22,8 @@ constexpr std::chrono::milliseconds kPoll{100};
 constexpr uint64_t kStatusIntervalNs = kNsPerSecond;
 constexpr uint64_t kFlushIntervalNs = kNsPerSecond;
 constexpr uint64_t kPatienceNs = 5 * kNsPerSecond;
+/// Far beyond any wait that ends by itself: the longest seen in a guest that does enter Xen was 0.3 s.
+constexpr uint64_t kLongWaitNs = 3 * kNsPerSecond;
 
 }  // namespace
 
@@ -158,10 +162,36 @@ void Recorder::look_at_status() {
     } else if (result.ok()) {
         outcome_.status = status;
         outcome_.status_known = true;
+        look_for_waiting(status, now);
         over_ = status.mode != CASM_MODE_RECORD;  // noticed here if the ring does not say so
         // A vCPU that waits for room although there is some would wait for ever; the kick costs nothing.
         (void)hypervisor_.kick(domain_);
     }
+}
+
+/// Events wait until the guest enters Xen or, with a counter, comes to a point. Code that does neither gets
+/// no timer, and may never end: the user should know what he is waiting for.
+void Recorder::look_for_waiting(const casm_status& status, uint64_t now_ns) {
+    const uint64_t applied = status.applied[CASM_CLS_EVTCHN];
+    const uint64_t waiting = status.events_queued > applied ? status.events_queued - applied : 0;
+    if (waiting == 0 || waiting_since_ns_ == 0 || status.ordinal != waiting_at_ordinal_ ||
+        applied != waiting_after_events_) {
+        waiting_since_ns_ = waiting == 0 ? 0 : now_ns;
+        waiting_at_ordinal_ = status.ordinal;
+        waiting_after_events_ = applied;
+        return;
+    }
+    const uint64_t waited = now_ns - waiting_since_ns_;
+    outcome_.longest_wait_ns = std::max(outcome_.longest_wait_ns, waited);
+    if (waited < kLongWaitNs || waiting_notice_shown_) return;
+    waiting_notice_shown_ = true;
+    std::string line = "record: " + with_thousands(waiting) + " events have waited " + seconds_text(waited) +
+                       " for the guest to enter Xen, and it gets none until then: it is paused";
+    if (writer_.manifest().options.counter == CASM_COUNTER_ABSENT)
+        line +=
+            ", or runs code that does not enter Xen; such a guest needs a host with a branch counter "
+            "('casmotion doctor' says why this one is not used)";
+    progress_.notice(line);
 }
 
 void Recorder::apply_limits(const RecordLimits& limits) {

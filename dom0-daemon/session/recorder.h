@@ -45,6 +45,8 @@ struct RecordOutcome {
     uint64_t duration_ns = 0;
     uint64_t drains = 0;  ///< times the loop looked at the ring
     uint64_t kicks = 0;
+    uint64_t longest_wait_ns =
+        0;  ///< that events were seen to wait for the guest to enter Xen; 0: under a second
 };
 
 class Recorder {
@@ -64,6 +66,7 @@ class Recorder {
     Status drain();
     Status store(std::span<const std::byte> bytes, size_t& taken);
     void look_at_status();
+    void look_for_waiting(const casm_status& status, uint64_t now_ns);
     void apply_limits(const RecordLimits& limits);
     void request_stop(RecordEnd why);
     void show_progress();
@@ -83,6 +86,9 @@ class Recorder {
     uint64_t last_flush_ns_ = 0;
     uint64_t last_status_ns_ = 0;
     uint64_t stop_requested_ns_ = 0;  // 0: not requested
+    uint64_t waiting_since_ns_ = 0;   // that events wait and the guest does not enter Xen; 0: they do not
+    uint64_t waiting_at_ordinal_ = 0, waiting_after_events_ = 0;  // where the guest stood then
+    bool waiting_notice_shown_ = false;
     bool patience_notice_shown_ = false;
     bool vanished_ = false;
     bool over_ = false;  // Xen's status says that the recording has ended

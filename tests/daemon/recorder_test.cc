@@ -120,6 +120,34 @@ TEST_F(RecorderTest, SecondInterruptDoesNotWaitForAGuestThatNeverEntersXen) {
     EXPECT_EQ(log_records(), std::vector<Record>(trace_.begin(), trace_.begin() + 1000));
 }
 
+TEST_F(RecorderTest, EventsThatWaitForSecondsAreNoticedOnce) {
+    start(synthetic_log({.seed = 2, .entries = 3000}));
+    FakeDomain& domain = xen_.domains[kDomain.value];
+    domain.hang_at = 1000;  // the guest computes, and does not enter Xen
+    xen_.on_wait = [&](FakeDomain&) {
+        if (xen_.waits == 20) domain.status.events_queued = 2;
+        if (xen_.waits == 200) domain.hang_at.reset();  // twenty seconds later
+        if (xen_.waits == 201) domain.status.applied[CASM_CLS_EVTCHN] = 2;
+    };
+    const Result<RecordOutcome> outcome = run();
+    ASSERT_TRUE(outcome.ok()) << outcome.status().message();
+    EXPECT_EQ(outcome->end, RecordEnd::kGuest);
+    ASSERT_EQ(progress_.notices.size(), 1u);
+    EXPECT_NE(progress_.notices[0].find("2 events have waited 3"), std::string::npos) << progress_.notices[0];
+    EXPECT_GE(outcome->longest_wait_ns, 15 * kNsPerSecond);
+    EXPECT_LE(outcome->longest_wait_ns, 19 * kNsPerSecond);
+}
+
+TEST_F(RecorderTest, EventsThatWaitInAGuestThatGetsOnAreNotNoticed) {
+    start(synthetic_log({.seed = 2, .entries = 3000}));
+    xen_.records_per_wait = 10;
+    xen_.domains[kDomain.value].status.events_queued = 1;  // another one each time
+    const Result<RecordOutcome> outcome = run();
+    ASSERT_TRUE(outcome.ok()) << outcome.status().message();
+    EXPECT_EQ(progress_.notices.size(), 0u);
+    EXPECT_EQ(outcome->longest_wait_ns, 0u);
+}
+
 TEST_F(RecorderTest, TimeLimitStops) {
     start(synthetic_log({.seed = 3, .entries = 20000}));
     xen_.records_per_wait = 10;  // with 100 ms per wait
