@@ -60,6 +60,15 @@ static void set_ext(unsigned int slot, unsigned int cmd, uint64_t arg1, uint64_t
     set_call(slot, __HYPERVISOR_mmuext_op, (unsigned long)&arguments[slot], 1, 0, DOMID_SELF);
 }
 
+/* At once. HYPERCALL would name dom0 as the domain to work on. */
+static long ext(unsigned int cmd, uint64_t arg1)
+{
+    struct mmuext_op op = { .cmd = cmd };
+
+    op.arg1.mfn = arg1;
+    return hypercall(__HYPERVISOR_mmuext_op, (unsigned long)&op, 1, 0, DOMID_SELF, mix);
+}
+
 static void set_update(unsigned int slot, uint64_t ptr, uint64_t val)
 {
     arguments[slot].update = (struct mmu_update){ .ptr = ptr, .val = val };
@@ -115,7 +124,7 @@ static void set_entry_preserving(unsigned int slot, uint64_t mfn)
 }
 static bool was_mapped(void)
 {
-    HYPERCALL(__HYPERVISOR_mmuext_op, (&(struct mmuext_op){ .cmd = MMUEXT_TLB_FLUSH_LOCAL }), 1, 0);
+    ext(MMUEXT_TLB_FLUSH_LOCAL, 0);
     return *words_of(WINDOW_PAGE) == *words_of(MINE_PAGE);
 }
 static void unmap_window(uint64_t mfn)
@@ -149,9 +158,7 @@ static void pin(unsigned int slot, uint64_t mfn)
 }
 static void unpin(uint64_t mfn)
 {
-    struct mmuext_op op = { .cmd = MMUEXT_UNPIN_TABLE, .arg1.mfn = mfn };
-
-    see(HYPERCALL(__HYPERVISOR_mmuext_op, &op, 1, 0));
+    see(ext(MMUEXT_UNPIN_TABLE, mfn));
 }
 static bool was_pinned(void) /* no page table is mapped writable */
 {
@@ -164,13 +171,13 @@ static void set_base(unsigned int slot, uint64_t mfn)
 }
 static void set_user_base(unsigned int slot, uint64_t mfn)
 {
-    set_ext(slot, MMUEXT_NEW_USER_BASEPTR, mfn, 0);
+    /* Frame 0 means none there. */
+    set_ext(slot, mfn ? MMUEXT_NEW_USER_BASEPTR : MMUEXT_NEW_BASEPTR, mfn, 0);
 }
 static void unset_user_base(uint64_t mfn)
 {
     (void)mfn;
-    set_user_base(0, 0);
-    HYPERCALL(__HYPERVISOR_multicall, calls, 1, 0);
+    see(ext(MMUEXT_NEW_USER_BASEPTR, 0));
 }
 
 static void set_gdt(unsigned int slot, uint64_t mfn)
