@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <numeric>
+#include <string>
 #include <vector>
 
 #include "support/world.h"
@@ -474,8 +475,15 @@ TEST_F(ReplayExits, RingRecordsOutOfRangeDiverge) {
                                   std::vector<std::uint8_t>(bad.length, 1)));
         fresh.guest();
         EXPECT_FALSE(casm_inject_logged(&fresh.casm()));
-        EXPECT_EQ(fresh.casm().mode, CASM_MODE_DIVERGED)
-            << unsigned{bad.page} << " " << bad.offset << " " << bad.length;
+        const casm_domain& c = fresh.casm();
+        const std::string which =
+            std::to_string(bad.page) + " " + std::to_string(bad.offset) + " " + std::to_string(bad.length);
+        EXPECT_EQ(c.mode, CASM_MODE_DIVERGED) << which;
+        // It is named as the record that was not taken, not as one behind it.
+        EXPECT_EQ(c.divergence.record, 0u) << which;
+        EXPECT_EQ(c.divergence.expected.cls, CASM_CLS_RING) << which;
+        EXPECT_EQ(c.divergence.actual.cls, CASM_CLS_RING) << which;
+        EXPECT_EQ(c.feed.pos, 0u) << which;
     }
 }
 
