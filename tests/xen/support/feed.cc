@@ -69,6 +69,7 @@ void search(FeedWorld& f) {
     for (int i = 0; i < 12; ++i) {
         f.exit();
         if (f.c.mode != CASM_MODE_REPLAY || f.c.logged[CASM_CLS_APOINT] != 0) return;
+        if (f.world.cpu().paused != 0) return;  // it waits for the feed: nothing runs
         unsigned long dr6 = 0;
         if ((shim.regs.rflags & X86_EFLAGS_TF) != 0) {
             shim.branches++;
@@ -261,6 +262,8 @@ void FeedWorld::feed(std::span<const std::uint8_t> bytes) {
 }
 
 unsigned FeedWorld::exit() {
+    // Softirqs come first on the way out: a paused vCPU is off its processor before it gets there.
+    if (world.cpu().paused != 0) throw std::logic_error("a paused vCPU is made to run");
     shim.irqs_on = false;
     const unsigned what = casm_exit_work();
     shim.irqs_on = true;
