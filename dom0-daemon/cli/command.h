@@ -41,6 +41,7 @@ DeclaredCommand declare_events(CLI::App& parent);
 DeclaredCommand declare_verify(CLI::App& parent);
 DeclaredCommand declare_doctor(CLI::App& parent);
 DeclaredCommand declare_setup(CLI::App& parent);
+DeclaredCommand declare_attend(CLI::App& parent);
 
 /// Writes to stdout; host lacks (69) when that fails (a full disk, a closed pipe).
 Status write_stdout(std::string_view text);

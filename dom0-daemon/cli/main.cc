@@ -45,6 +45,7 @@ int run(int argc, char** argv) {
     commands.push_back(declare_verify(app));
     commands.push_back(declare_doctor(app));
     commands.push_back(declare_setup(app));
+    commands.push_back(declare_attend(app));
 
     try {
         app.parse(argc, argv);

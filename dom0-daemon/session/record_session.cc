@@ -7,7 +7,9 @@
 #include <bit>
 #include <cerrno>
 #include <ctime>
+#include <filesystem>
 #include <memory>
+#include <set>
 #include <utility>
 
 #include "base/cpu_info.h"
@@ -18,6 +20,7 @@
 #include "casmotion/trace/hidden_inputs.h"
 #include "hypervisor/op_text.h"
 #include "rings/ring_reader.h"
+#include "session/attend.h"
 #include "session/host_check.h"
 #include "toolstack/xl_create.h"
 
@@ -177,6 +180,17 @@ void warn_of_hidden_inputs(const SessionHost& host, const std::string& policy) {
             hide + "\" in its configuration");
 }
 
+/// Xen maps no page of a recorded guest to a back end but console's and xenstore's, so that a device which is
+/// attached meanwhile (`xl block-attach` says nothing) never comes to life: the user should know why.
+void tell_of_devices(const SessionHost& host, DomId domain, std::set<std::string>& seen) {
+    for (const std::string& device : host.toolstack.attached_devices(domain))
+        if (seen.insert(device).second)
+            host.progress.notice(
+                "record: " + printable(device) +
+                " was attached to the guest; no device can be recorded, so Xen keeps its back "
+                "end away from the guest's memory and it will not work: detach it again");
+}
+
 /// Removes the log again unless the recording got under way.
 class PendingLog {
   public:
@@ -235,6 +249,8 @@ Result<RecordReport> record_domain(const SessionHost& host, const HostInfo& info
     host.progress.notice("record: recording domain " + std::to_string(domain.value) + " '" +
                          printable(config.name) + "' to " + request.log_path);
     Recorder recorder(host.hypervisor, domain, ring, *writer, host.clock, host.stop, host.progress);
+    std::set<std::string> seen;
+    recorder.each_second([&] { tell_of_devices(host, domain, seen); });
     Result<RecordOutcome> run = recorder.run(request.limits);
     if (!run.ok()) {
         writer->abandon().ignore();
@@ -274,6 +290,20 @@ void let_console_be_read(const SessionHost& host, DomId domain) {
         host.hypervisor.wait(kStep);
 }
 
+/// `xl create -e` left nobody who acts on the end of a guest that goes on.
+void leave_to_attendant(const SessionHost& host, DomId domain, const std::string& cfg_path,
+                        const std::string& name) {
+    std::error_code error;
+    const std::string path = std::filesystem::absolute(cfg_path, error).string();
+    const std::string log = attendant_log_path(name);
+    const Status started = host.toolstack.start_attendant(domain, error ? cfg_path : path, log);
+    host.progress.notice(started.ok() ? "record: 'casmotion attend' acts on the guest's end (on_poweroff, "
+                                        "on_reboot, ...) and writes to " +
+                                            log
+                                      : "record: nobody acts on the guest's end: " + started.message() +
+                                            "; 'xl destroy' it when it is no longer needed");
+}
+
 /// `record guest.cfg`: the domain is ours.
 Result<RecordReport> record_file(const SessionHost& host, const HostInfo& info,
                                  const RecordRequest& request) {
@@ -306,6 +336,7 @@ Result<RecordReport> record_file(const SessionHost& host, const HostInfo& info,
                 report.summary.end_reason == CASM_END_SHUTDOWN && report.summary.end_code == kSuspend;
             report.domain_left = request.keep || suspended;
             if (report.domain_left) owned.keep();
+            if (suspended && !request.keep) leave_to_attendant(host, domain, request.target, config.name);
             break;
         }
         case RecordEnd::kInterrupt:
@@ -315,6 +346,7 @@ Result<RecordReport> record_file(const SessionHost& host, const HostInfo& info,
             if (report.summary.end_reason == CASM_END_STOPPED || !report.closed || request.keep) {
                 owned.keep();
                 report.domain_left = true;
+                if (!request.keep) leave_to_attendant(host, domain, request.target, config.name);
             }
             break;
         case RecordEnd::kVanished:

@@ -155,6 +155,7 @@ void Recorder::look_at_status() {
     }
     if (now - last_status_ns_ < kStatusIntervalNs) return;
     last_status_ns_ = now;
+    if (look_) look_();
     casm_status status;
     const OpResult result = hypervisor_.status(domain_, status);
     if (result.error == ESRCH) {

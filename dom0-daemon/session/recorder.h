@@ -6,8 +6,10 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -55,6 +57,9 @@ class Recorder {
     Recorder(Hypervisor& hypervisor, DomId domain, RingReader& ring, LogWriter& writer, Clock& clock,
              const StopSignal& stop, Progress& progress);
 
+    /// `look` is called about once a second while the recording runs.
+    void each_second(std::function<void()> look) { look_ = std::move(look); }
+
     /// Drains until END, until the domain vanishes, or until a limit or a stop request led to END. On failure
     /// (disk full, a ring or a record in it that makes no sense) the recording in Xen is stopped and the
     /// Status says why; the writer holds what was good.
@@ -79,6 +84,7 @@ class Recorder {
     const StopSignal& stop_;
     Progress& progress_;
 
+    std::function<void()> look_;
     std::vector<std::byte> batch_;
     RecordCheck check_;
     RecordOutcome outcome_;

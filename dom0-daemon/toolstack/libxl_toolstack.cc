@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "toolstack/libxl_toolstack.h"
 
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <optional>
+#include <thread>
 #include <utility>
 
 extern "C" {
@@ -14,6 +16,7 @@ extern "C" {
 
 #include "base/failures.h"
 #include "base/host_text.h"
+#include "toolstack/attendant.h"
 #include "toolstack/libxl_log.h"
 #include "toolstack/xl_create.h"
 
@@ -98,6 +101,26 @@ std::vector<std::string> unsupported_devices(const libxl_domain_config& config) 
     return out;
 }
 
+EndAction end_action(libxl_action_on_shutdown action) {
+    switch (action) {
+        case LIBXL_ACTION_ON_SHUTDOWN_RESTART:
+            return EndAction::kRestart;
+        case LIBXL_ACTION_ON_SHUTDOWN_RESTART_RENAME:
+            return EndAction::kRenameRestart;
+        case LIBXL_ACTION_ON_SHUTDOWN_PRESERVE:
+            return EndAction::kPreserve;
+        case LIBXL_ACTION_ON_SHUTDOWN_COREDUMP_DESTROY:
+            return EndAction::kCoredumpDestroy;
+        case LIBXL_ACTION_ON_SHUTDOWN_COREDUMP_RESTART:
+            return EndAction::kCoredumpRestart;
+        case LIBXL_ACTION_ON_SHUTDOWN_SOFT_RESET:
+            return EndAction::kSoftReset;
+        case LIBXL_ACTION_ON_SHUTDOWN_DESTROY:
+            break;
+    }
+    return EndAction::kDestroy;
+}
+
 class LibxlToolstack final : public Toolstack {
   public:
     LibxlToolstack(std::unique_ptr<LibxlLog> log, Ctx ctx) : log_(std::move(log)), ctx_(std::move(ctx)) {}
@@ -167,6 +190,11 @@ class LibxlToolstack final : public Toolstack {
         out.vcpus = static_cast<uint32_t>(config->b_info.max_vcpus);
         out.pv = config->c_info.type == LIBXL_DOMAIN_TYPE_PV;
         out.devices = unsupported_devices(*config.get());
+        out.on_end.poweroff = end_action(config->on_poweroff);
+        out.on_end.reboot = end_action(config->on_reboot);
+        out.on_end.watchdog = end_action(config->on_watchdog);
+        out.on_end.crash = end_action(config->on_crash);
+        out.on_end.soft_reset = end_action(config->on_soft_reset);
         return out;
     }
 
@@ -218,6 +246,22 @@ class LibxlToolstack final : public Toolstack {
         return DomId{static_cast<uint16_t>(id)};
     }
 
+    std::vector<std::string> attached_devices(DomId domain) override {
+        std::vector<std::string> out;
+        int count = 0;
+        if (libxl_device_disk* disks = libxl_device_disk_list(ctx_.get(), domain.value, &count)) {
+            for (int i = 0; i < count; ++i) out.push_back("disk " + text_or_empty(disks[i].vdev));
+            libxl_device_disk_list_free(disks, count);
+        }
+        if (libxl_device_nic* nics = libxl_device_nic_list(ctx_.get(), domain.value, &count)) {
+            for (int i = 0; i < count; ++i)
+                out.push_back("network interface " + std::to_string(nics[i].devid));
+            libxl_device_nic_list_free(nics, count);
+        }
+        log_->take_error();
+        return out;
+    }
+
     Status unpause(DomId domain) override {
         const int rc = libxl_domain_unpause(ctx_.get(), domain.value, nullptr);
         guard_.reset();  // a guest that runs may outlive us
@@ -228,6 +272,55 @@ class LibxlToolstack final : public Toolstack {
         const int rc = libxl_domain_destroy(ctx_.get(), domain.value, nullptr);
         guard_.reset();
         return rc == 0 ? Status{} : failure("cannot destroy domain " + std::to_string(domain.value), rc);
+    }
+
+    Result<std::optional<uint32_t>> wait_for_end(DomId domain) override {
+        libxl_evgen_domain_death* generator = nullptr;
+        int rc = libxl_evenable_domain_death(ctx_.get(), domain.value, 0, &generator);
+        if (rc == ERROR_DOMAIN_NOTFOUND) {
+            log_->take_error();
+            return std::optional<uint32_t>{};
+        }
+        if (rc != 0) return failure("cannot watch domain " + std::to_string(domain.value), rc);
+        std::optional<uint32_t> code;
+        for (bool over = false; !over;) {
+            libxl_event* event = nullptr;
+            rc = libxl_event_wait(ctx_.get(), &event, LIBXL_EVENTMASK_ALL, nullptr, nullptr);
+            if (rc != 0) break;
+            if (event->domid == domain.value) {
+                over = event->type == LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN ||
+                       event->type == LIBXL_EVENT_TYPE_DOMAIN_DEATH;
+                if (event->type == LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN)
+                    code = event->u.domain_shutdown.shutdown_reason;
+            }
+            libxl_event_free(ctx_.get(), event);
+        }
+        libxl_evdisable_domain_death(ctx_.get(), generator);
+        if (rc != 0) return failure("cannot wait for domain " + std::to_string(domain.value), rc);
+        return code;
+    }
+
+    // libxl has no event for it.
+    Status wait_for_resume(DomId domain) override {
+        for (;;) {
+            CASM_ASSIGN(const std::optional<DomainState> state, domain_state(domain));
+            if (!state || !state->shutdown) return {};
+            std::this_thread::sleep_for(std::chrono::seconds(1));
+        }
+    }
+
+    Status core_dump(DomId domain, const std::string& path) override {
+        const int rc = libxl_domain_core_dump(ctx_.get(), domain.value, path.c_str(), nullptr);
+        return rc == 0 ? Status{}
+                       : failure("cannot dump the memory of domain " + std::to_string(domain.value), rc);
+    }
+
+    Status create_again(const std::string& cfg_path, const std::string& pool_name) override {
+        return xl_create_running(cfg_path, pool_name);
+    }
+
+    Status start_attendant(DomId domain, const std::string& cfg_path, const std::string& log_path) override {
+        return spawn_attendant(domain, cfg_path, log_path);
     }
 
     XenIdentity xen_identity() override {
@@ -304,6 +397,26 @@ class LibxlToolstack final : public Toolstack {
 };
 
 }  // namespace
+
+std::string_view name_of(EndAction action) {
+    switch (action) {
+        case EndAction::kDestroy:
+            return "destroy";
+        case EndAction::kRestart:
+            return "restart";
+        case EndAction::kRenameRestart:
+            return "rename-restart";
+        case EndAction::kPreserve:
+            return "preserve";
+        case EndAction::kCoredumpDestroy:
+            return "coredump-destroy";
+        case EndAction::kCoredumpRestart:
+            return "coredump-restart";
+        case EndAction::kSoftReset:
+            return "soft-reset";
+    }
+    return "?";
+}
 
 Result<std::unique_ptr<Toolstack>> open_libxl_toolstack(bool verbose) {
     auto log = std::make_unique<LibxlLog>(verbose);

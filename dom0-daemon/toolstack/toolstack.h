@@ -28,6 +28,28 @@ struct DomainState {
     CpupoolId cpupool;
 };
 
+/// What a configuration says about the end of its guest (xl.cfg(5), on_poweroff and so on).
+enum class EndAction {
+    kDestroy,
+    kRestart,
+    kRenameRestart,
+    kPreserve,
+    kCoredumpDestroy,
+    kCoredumpRestart,
+    kSoftReset,
+};
+
+/// The word of xl.cfg for it: "destroy", "coredump-restart", ...
+std::string_view name_of(EndAction action);
+
+struct EndActions {
+    EndAction poweroff = EndAction::kDestroy;
+    EndAction reboot = EndAction::kRestart;
+    EndAction watchdog = EndAction::kDestroy;
+    EndAction crash = EndAction::kDestroy;
+    EndAction soft_reset = EndAction::kSoftReset;
+};
+
 /// What a recording keeps of a domain's configuration.
 struct DomainConfig {
     std::string json;  ///< libxl_domain_config as libxl prints it
@@ -40,6 +62,7 @@ struct DomainConfig {
     uint32_t vcpus = 0;
     bool pv = false;
     std::vector<std::string> devices;  ///< devices that this version cannot record, as "disk xvda"
+    EndActions on_end;
 };
 
 /// What differs from the recorded configuration when a domain is built again.
@@ -74,8 +97,26 @@ class Toolstack {
     /// Builds a domain again from a recorded configuration; it is left paused.
     virtual Result<DomId> rebuild(const std::string& config_json, const RebuildOptions& options) = 0;
 
+    /// The disks and network interfaces that a domain has now, as "disk xvda"; empty also if they cannot be
+    /// read. Costs two looks into xenstore.
+    virtual std::vector<std::string> attached_devices(DomId domain) = 0;
+
     virtual Status unpause(DomId domain) = 0;
     virtual Status destroy(DomId domain) = 0;
+
+    /// Waits until the guest has shut down and returns its SHUTDOWN_* code; nullopt: somebody destroyed the
+    /// domain.
+    virtual Result<std::optional<uint32_t>> wait_for_end(DomId domain) = 0;
+    /// Waits until a suspended domain runs again, or is gone.
+    virtual Status wait_for_resume(DomId domain) = 0;
+    /// Writes the domain's memory to the file `path`, as `xl dump-core`.
+    virtual Status core_dump(DomId domain, const std::string& path) = 0;
+    /// Creates the domain of an xl.cfg file in cpupool `pool_name` and lets it run, watched by xl.
+    virtual Status create_again(const std::string& cfg_path, const std::string& pool_name) = 0;
+    /// Starts a process of its own that stands by `domain`, created from the file `cfg_path`, until its guest
+    /// ends, and does then what the configuration says (session/attend.h). It writes to `log_path`.
+    virtual Status start_attendant(DomId domain, const std::string& cfg_path,
+                                   const std::string& log_path) = 0;
 
     /// Version, build and command line of the running Xen.
     virtual XenIdentity xen_identity() = 0;

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -92,8 +93,11 @@ CreationGuard::~CreationGuard() {
     }
 }
 
-Result<CreationGuard> xl_create_paused(const std::string& cfg_path, const std::string& pool_name,
-                                       const std::string& domain_name) {
+namespace {
+
+/// `xl create FLAGS CFG pool="POOL"`.
+Result<CreationGuard> xl_create(std::initializer_list<const char*> flags, const std::string& cfg_path,
+                                const std::string& pool_name, const std::string& domain_name) {
     int output_ends[2], word_ends[2];
     if (pipe2(output_ends, O_CLOEXEC) != 0) return errno_status("pipe for xl", errno);
     if (pipe2(word_ends, O_CLOEXEC) != 0) {
@@ -129,9 +133,9 @@ Result<CreationGuard> xl_create_paused(const std::string& cfg_path, const std::s
         ">/dev/null 2>&1; "
         "read -r word || [ $status != 0 ] || xl destroy \"$name\"";
     // Assignments on the command line come after those of the file, and the last one wins.
-    std::vector<std::string> words = {"sh",        "-c", kScript,  "sh",
-                                      domain_name, "xl", "create", "-p",
-                                      "-q",        "-e", cfg_path, "pool=\"" + pool_name + "\""};
+    std::vector<std::string> words = {"sh", "-c", kScript, "sh", domain_name, "xl", "create"};
+    words.insert(words.end(), flags.begin(), flags.end());
+    words.insert(words.end(), {cfg_path, "pool=\"" + pool_name + "\""});
     std::vector<char*> arguments;
     arguments.reserve(words.size() + 1);
     for (std::string& word : words) arguments.push_back(word.data());
@@ -168,6 +172,18 @@ Result<CreationGuard> xl_create_paused(const std::string& cfg_path, const std::s
     const std::string words_of_xl = last_words(output);
     return usage_error("xl create failed for " + cfg_path + ": " +
                        (words_of_xl.empty() ? "no message from xl" : words_of_xl));
+}
+
+}  // namespace
+
+Result<CreationGuard> xl_create_paused(const std::string& cfg_path, const std::string& pool_name,
+                                       const std::string& domain_name) {
+    return xl_create({"-p", "-q", "-e"}, cfg_path, pool_name, domain_name);
+}
+
+Status xl_create_running(const std::string& cfg_path, const std::string& pool_name) {
+    CASM_ASSIGN(const CfgFacts facts, read_cfg(cfg_path));
+    return xl_create({"-q"}, cfg_path, pool_name, facts.name).status();
 }
 
 Result<CfgFacts> read_cfg(const std::string& cfg_path) {

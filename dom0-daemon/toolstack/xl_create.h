@@ -33,6 +33,11 @@ class CreationGuard {
 Result<CreationGuard> xl_create_paused(const std::string& cfg_path, const std::string& pool_name,
                                        const std::string& domain_name);
 
+/// Runs `xl create -q CFG pool="POOL"` and waits for it: the domain runs afterwards, and an xl process of its
+/// own watches it. Usage error (2) with xl's own last words when it fails; host lacks (69) when there is no
+/// xl.
+Status xl_create_running(const std::string& cfg_path, const std::string& pool_name);
+
 /// What an xl.cfg file says that we want to know before a domain exists.
 struct CfgFacts {
     std::string name;

@@ -84,6 +84,7 @@ TEST_F(SessionTest, ASuspendedDomainIsLeftToWhoSavesIt) {
     EXPECT_TRUE(report.domain_left);
     EXPECT_EQ(toolstack_.destroyed, 0);
     EXPECT_TRUE(contains(to_text(report), "suspended")) << to_text(report);
+    EXPECT_TRUE(contains(toolstack_.attended, "guest.cfg")) << toolstack_.attended;  // for `xl save -c`
 }
 
 TEST_F(SessionTest, GuestGoesOnAfterAnInterrupt) {
@@ -96,6 +97,35 @@ TEST_F(SessionTest, GuestGoesOnAfterAnInterrupt) {
     EXPECT_TRUE(report.domain_left);
     EXPECT_EQ(toolstack_.destroyed, 0);
     EXPECT_TRUE(contains(to_text(report), "goes on unrecorded")) << to_text(report);
+    EXPECT_EQ(toolstack_.attended, "5 " + folder_ / "guest.cfg" + " /var/log/xen/casmotion-from-file.log");
+}
+
+TEST_F(SessionTest, NobodyIsLeftWithAGuestThatEndedOrIsToBeKept) {
+    request_.target = folder_ / "guest.cfg";
+    recorded();
+    EXPECT_EQ(toolstack_.attended, "");
+}
+
+TEST_F(SessionTest, AnAttendantThatCannotBeStartedIsSaid) {
+    request_.target = folder_ / "guest.cfg";
+    toolstack_.attendant_status = host_lacks("no processes");
+    xen_.on_wait = [this](FakeDomain&) {
+        if (xen_.waits == 2) stop_.press();
+    };
+    EXPECT_TRUE(recorded().closed);
+    EXPECT_TRUE(contains(all_notices(), "nobody acts on the guest's end: no processes")) << all_notices();
+}
+
+TEST_F(SessionTest, ADeviceThatIsAttachedMeanwhileIsSaidOnce) {
+    xen_.on_wait = [this](FakeDomain&) {
+        toolstack_.attached = {"disk xvdb"};
+        clock_.advance(2'000'000'000);
+    };
+    recorded();
+    const std::string all = all_notices();
+    const size_t at = all.find("disk xvdb was attached");
+    ASSERT_NE(at, std::string::npos) << all;
+    EXPECT_EQ(all.find("disk xvdb was attached", at + 1), std::string::npos) << all;
 }
 
 TEST_F(SessionTest, RebootEndsTheLogAndSaysSo) {

@@ -54,41 +54,13 @@ TEST_F(ReplaySessionTest, GuestFilesComeFromTheLog) {
     write_file(folder_ / "vmlinuz", "another kernel by now");
     std::string kernel, ramdisk;
     // Read while the domain is built, as libxl does: the paths are only good then.
-    class Reading final : public Toolstack {
-      public:
-        Reading(FakeToolstack& inner, std::string& kernel, std::string& ramdisk)
-            : inner_(inner), kernel_(kernel), ramdisk_(ramdisk) {}
-        Result<DomId> find_domain(std::string_view name) override { return inner_.find_domain(name); }
-        std::string domain_name(DomId domain) override { return inner_.domain_name(domain); }
-        Result<std::optional<DomainState>> domain_state(DomId domain) override {
-            return inner_.domain_state(domain);
-        }
-        Result<DomainConfig> domain_config(DomId domain) override { return inner_.domain_config(domain); }
-        Result<DomId> create_from_file(const std::string& path, const std::string& pool) override {
-            return inner_.create_from_file(path, pool);
-        }
-        Result<DomId> rebuild(const std::string& json, const RebuildOptions& options) override {
-            kernel_ = read_file(options.kernel_path);
-            ramdisk_ = read_file(options.ramdisk_path);
-            return inner_.rebuild(json, options);
-        }
-        Status unpause(DomId domain) override { return inner_.unpause(domain); }
-        Status destroy(DomId domain) override { return inner_.destroy(domain); }
-        XenIdentity xen_identity() override { return inner_.xen_identity(); }
-        Result<std::vector<CpupoolInfo>> cpupools() override { return inner_.cpupools(); }
-        Result<std::vector<CpuId>> free_cpus() override { return inner_.free_cpus(); }
-        Result<CpupoolId> create_cpupool(const std::string& name, CpuId cpu) override {
-            return inner_.create_cpupool(name, cpu);
-        }
-
-      private:
-        FakeToolstack& inner_;
-        std::string& kernel_;
-        std::string& ramdisk_;
-    } reading(toolstack_, kernel, ramdisk);
+    toolstack_.on_rebuild = [&](const RebuildOptions& options) {
+        kernel = read_file(options.kernel_path);
+        ramdisk = read_file(options.ramdisk_path);
+    };
     reader_ = std::move(LogReader::open(folder_ / "log")).value();
     replay_.log_ring = replay_.feed_ring = RingBytes{CASM_RING_MIN_BYTES};
-    ASSERT_TRUE(replay({xen_, reading, clock_, stop_, progress_}, *reader_, replay_, {}).ok());
+    ASSERT_TRUE(replay(host(), *reader_, replay_, {}).ok());
     EXPECT_EQ(kernel, std::string(5000, 'k'));
     EXPECT_EQ(ramdisk, std::string(7000, 'r'));
 }

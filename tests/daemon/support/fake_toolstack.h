@@ -3,6 +3,7 @@
 // A toolstack in memory, on top of FakeXen.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -57,6 +58,7 @@ class FakeToolstack final : public Toolstack {
     }
     Result<DomId> rebuild(const std::string& json, const RebuildOptions& options) override {
         if (!rebuild_status.ok()) return rebuild_status;
+        if (on_rebuild) on_rebuild(options);
         rebuilt_json = json;
         rebuilt = options;
         const DomId id = add_domain(options.name, trace_of_created);
@@ -65,6 +67,7 @@ class FakeToolstack final : public Toolstack {
         xen_.domains[id.value].hang_at = hang_at;
         return id;
     }
+    std::vector<std::string> attached_devices(DomId) override { return attached; }
     Status unpause(DomId domain) override {
         if (!unpause_status.ok()) return unpause_status;
         states[domain.value].paused = false;
@@ -76,6 +79,28 @@ class FakeToolstack final : public Toolstack {
         xen_.destroy(domain);
         return {};
     }
+    Result<std::optional<uint32_t>> wait_for_end(DomId) override {
+        if (ends.empty()) return std::optional<uint32_t>{};
+        const uint32_t code = ends.front();
+        ends.erase(ends.begin());
+        return std::optional<uint32_t>{code};
+    }
+    Status wait_for_resume(DomId) override {
+        ++resumed;
+        return {};
+    }
+    Status core_dump(DomId, const std::string& path) override {
+        dumped_to = path;
+        return core_dump_status;
+    }
+    Status create_again(const std::string& path, const std::string& pool) override {
+        created_again = path + " in " + pool;
+        return {};
+    }
+    Status start_attendant(DomId domain, const std::string& path, const std::string& log) override {
+        attended = std::to_string(domain.value) + " " + path + " " + log;
+        return attendant_status;
+    }
     XenIdentity xen_identity() override { return {"4.17.5", "b0b0", "changeset", "casm_pool=..."}; }
     Result<std::vector<CpupoolInfo>> cpupools() override { return pools; }
     Result<std::vector<CpuId>> free_cpus() override { return free; }
@@ -85,11 +110,13 @@ class FakeToolstack final : public Toolstack {
     }
 
     // What a test sets.
+    std::function<void(const RebuildOptions&)> on_rebuild;
     DomainConfig config_template;
     std::vector<Record> trace_of_created;
     std::map<size_t, std::string> console_of_created;
     std::optional<size_t> vanish_at, hang_at;
-    Status create_status, rebuild_status, unpause_status;
+    Status create_status, rebuild_status, unpause_status, attendant_status, core_dump_status;
+    std::vector<uint32_t> ends;  // SHUTDOWN_* codes of wait_for_end(); then the domain is gone
     std::vector<CpupoolInfo> pools;
     std::vector<CpuId> free;
     // What a test looks at.
@@ -97,7 +124,9 @@ class FakeToolstack final : public Toolstack {
     std::map<uint16_t, DomainConfig> configs;
     std::string created_from, created_in, rebuilt_json;
     RebuildOptions rebuilt;
-    int destroyed = 0;
+    std::vector<std::string> attached;
+    std::string attended, created_again, dumped_to;
+    int destroyed = 0, resumed = 0;
     uint16_t next_domid = 5;
 
   private:

@@ -30,6 +30,13 @@ class SessionTest : public testing::Test {
     /// The host has a branch counter, and `request_` uses it.
     void has_counter();
 
+    /// What was said on the way, a line each.
+    std::string all_notices() const {
+        std::string all;
+        for (const std::string& line : progress_.notices) all += line + "\n";
+        return all;
+    }
+
     /// Xen holds nothing of a session any more; with `log_too` there is no log, whole or incomplete, either.
     void expect_nothing_left(bool log_too = true);
 

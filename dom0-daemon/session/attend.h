@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// What becomes of a domain that `record CFG` created, when its guest has ended: what CFG says (on_poweroff,
+// on_reboot, on_crash, ...), as xl does it. `xl create -e` left no xl to do it.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "base/ids.h"
+#include "casmotion/status.h"
+#include "toolstack/toolstack.h"
+
+namespace casmotion {
+
+/// Where the attendant of a domain that goes on unrecorded writes what it did.
+std::string attendant_log_path(const std::string& domain_name);
+
+/// What was done about a guest that ended.
+struct EndDone {
+    bool domain_left = false;  ///< preserved, or suspended: the domain still exists
+    bool again = false;        ///< the guest is wanted again (restart), and the domain is gone
+    std::string text;          ///< what was done and why: "destroyed (on_crash=\"destroy\")"
+};
+
+/// Does what `config` says about a guest that ended with `shutdown_code` (SHUTDOWN_*): destroys the domain,
+/// keeps it, dumps its memory first. A suspended one is always left to who suspended it. `restart` is left to
+/// the caller.
+Result<EndDone> act_on_end(Toolstack& toolstack, DomId domain, const DomainConfig& config,
+                           uint32_t shutdown_code);
+
+/// Stands by `domain`, created from the file `cfg_path`, until its guest has ended, then acts: also creates
+/// the guest again, unrecorded, if its configuration says so. Returns when there is nothing left to do.
+Status attend(Toolstack& toolstack, DomId domain, const std::string& cfg_path,
+              const std::function<void(const std::string&)>& say);
+
+}  // namespace casmotion
