@@ -39,6 +39,7 @@ struct GuestOptions {
     unsigned dense_every = 0;
     unsigned instructions_per_signal = 150;
     bool cpu_bound = false;  // has a conditional branch and never enters Xen
+    bool forged = false;     // replay: of a log that nobody recorded; it need not start, nor end
 };
 
 GuestRun record_small_guest(const GuestOptions& options, std::vector<std::uint8_t>& log);
