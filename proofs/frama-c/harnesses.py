@@ -204,16 +204,16 @@ CONSUMERS = Harness(
                 for entry, contracts, options in (
                     ("ends", ("copy_in", "copy_out"), ()),
                     ("shutdowns", ("copy_in", "copy_out"), ()),
-                    ("starts", ("copy_out",), ()),
-                    ("ring_records", ("copy_out",), ()),
-                    ("effects", ("copy_out",), ()),
+                    ("starts", ("copy_in", "copy_out"), ()),
+                    ("ring_records", ("copy_in", "copy_out"), ()),
+                    ("effects", ("copy_in", "copy_out"), ()),
                     ("pages", ("copy_in",), ("-eva-domains", "octagon")),
-                    ("answers", ("copy_out",), ADDRESSES),
+                    ("answers", ("copy_in", "copy_out"), ADDRESSES),
                     ("outputs", ("copy_in",), ADDRESSES),
-                    ("values", (), ()),
-                    ("entries", (), ()),
-                    ("exits", ("copy_out",), ()),
-                    ("digests", (), ()))),
+                    ("values", ("copy_in",), ()),
+                    ("entries", ("copy_in",), ()),
+                    ("exits", ("copy_in", "copy_out"), ()),
+                    ("digests", ("copy_in",), ()))),
     proved_in={"copy_in": "stream", "copy_out": "stream"},
     mutants=(
         # The fault of commit afe9435: a log's END of up to 4096 bytes, copied into 128 bytes on Xen's stack.
@@ -231,7 +231,6 @@ CONSUMERS = Harness(
         Mutant("words of the stack in a divergence", "ends", "casm/control.c", "    lw[0] = w[0] = c->ordinal;", "    w[0] = c->ordinal;",
                "casm/stream.c", "uninitialized"),
     ),
-    dead={"replay_here": (3, "a failed look at the feed does not change the mode")},
     stubs={name: "the guest's memory, or dom0's: guest_memory.h" for name in ("copy_from_guest_pv", "copy_to_guest_pv", "raw_copy_to_guest")},
 )
 

@@ -352,6 +352,31 @@ TEST_F(Exits, AStopEndsTheRecordingAtTheNextCountedExitAndTheGuestGoesOn) {
     EXPECT_TRUE(logged().empty());
 }
 
+// ^C twice: the second detaches before the vCPU came to an injection point.
+TEST_F(Exits, AStopThatADetachOvertookDoesNotKeepTheVcpuAwake) {
+    record();
+    EXPECT_EQ(world.stop(), 0);
+    EXPECT_TRUE(casm_must_not_block(&world.cpu())) << "until it came to a point";
+    casm_domctl op{};
+    op.op = CASM_OP_detach;
+    EXPECT_EQ(world.domctl(op), 0);
+    EXPECT_EQ(c.mode, CASM_MODE_ENDED);
+    EXPECT_FALSE(casm_must_not_block(&world.cpu())) << "the guest goes on unrecorded, and may sleep";
+    count();
+    EXPECT_EQ(leave(), CASM_EXIT_DELIVER);
+    EXPECT_FALSE(casm_must_not_block(&world.cpu()));
+}
+
+// ... or the guest suspends itself, and is resumed later.
+TEST_F(Exits, AStopThatTheGuestsEndOvertookDoesNotKeepTheVcpuAwake) {
+    record();
+    EXPECT_EQ(world.stop(), 0);
+    shim_domain_shutdown(&world.dom(), 2 /* SHUTDOWN_suspend */);
+    EXPECT_EQ(c.mode, CASM_MODE_ENDED);
+    EXPECT_EQ(c.end_reason, CASM_END_SHUTDOWN);
+    EXPECT_FALSE(casm_must_not_block(&world.cpu()));
+}
+
 TEST_F(Exits, HowXenWasEnteredIsNotInTheHashButTheRestIs) {
     record();
     const std::uint64_t start = c.hash;
@@ -435,6 +460,32 @@ TEST_F(ReplayExits, EventsComeFromTheLogOnlyAndWhereItSays) {
         EXPECT_EQ(world.take_pending(), want);
     }
     EXPECT_EQ(c.events_queued, 0u);
+}
+
+// A multicall of [move the console's producer index; notify], many times, and the guest goes on.
+TEST_F(ReplayExits, AConsoleThatIsToldOftenInOneTripIsShownOnceAtItsExit) {
+    std::vector<std::vector<std::uint8_t>> log;
+    constexpr int kSends = 500;
+    const std::vector<std::uint64_t> zero{0};
+    for (int i = 0; i < kSends; ++i) log.push_back(record_bytes({CASM_CLS_RESULT, 32, 0, 0}, zero));
+    log.push_back(record_bytes({CASM_CLS_ENTRY, CASM_ENTRY_HYPERCALL, 0, 13}));
+    log.push_back(entry());
+    replay(log);
+    const std::uint64_t before = c.log.pos;
+    std::uint32_t prod = 0;
+    for (int i = 0; i < kSends; ++i) {
+        prod += casm_console_layout.up.size_bytes;
+        std::memcpy(world.console() + casm_console_layout.up.prod, &prod, sizeof(prod));
+        unsigned long result = 0;
+        casm_wrap_enter(32, 4 /* EVTCHNOP_send */, 0, &result);
+        casm_wrap_leave(32, result);
+    }
+    casm_count_entry(CASM_ENTRY_HYPERCALL, 13);
+    EXPECT_EQ(leave(), CASM_EXIT_DELIVER);
+    EXPECT_EQ(c.mode, CASM_MODE_REPLAY);
+    EXPECT_EQ(c.console_seen, prod);
+    EXPECT_GE(c.log.pos - before, casm_console_layout.up.size_bytes);
+    EXPECT_LE(c.log.pos - before, casm_console_layout.up.size_bytes + 9 * 8u);
 }
 
 TEST_F(ReplayExits, EffectsAreAppliedWithInterruptsOnAndThenAllTestsRunAgain) {

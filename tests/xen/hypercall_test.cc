@@ -346,9 +346,36 @@ TEST_F(ReplayedHypercalls, SendShowsTheConsoleInsteadOfCarryingIt) {
     world.console()[casm_console_layout.up.prod] = 1;
     EXPECT_EQ(call_unheard(32, EVTCHNOP_send), 0u);
     casm_publish(&c, true);
+    EXPECT_TRUE(RingEnd(c.log).consume().empty()) << "once for each trip, at its end";
+    casm_count_entry(CASM_ENTRY_HYPERCALL, 32);  // which the log has not
+    EXPECT_EQ(c.mode, CASM_MODE_ENDED);
     EXPECT_EQ(RingEnd(c.log).consume(),
               record_bytes({CASM_CLS_CONSOLE, 0, 0, 0}, {}, std::vector<std::uint8_t>{'x'}));
     EXPECT_EQ(c.bridge[0].standin[casm_console_layout.up.prod], 0);
+}
+
+// A multicall that moves the console's index and notifies, again and again: each time a whole ring would be
+// shown, and one trip would write more than it may.
+TEST_F(ReplayedHypercalls, ManySendsOfOneTripShowTheConsoleOnce) {
+    ASSERT_EQ(casm_bridges_init(&c), 0);
+    std::vector<std::uint8_t> feed;
+    constexpr int kSends = 64;
+    for (int i = 0; i < kSends; ++i) {
+        const auto result = record_bytes({CASM_CLS_RESULT, 32, 0, 0}, std::vector<std::uint64_t>{0});
+        feed.insert(feed.end(), result.begin(), result.end());
+    }
+    replay(feed);
+    for (int i = 0; i < kSends; ++i) {
+        *reinterpret_cast<std::uint32_t*>(world.console() + casm_console_layout.up.prod) += 2048;
+        EXPECT_EQ(call_unheard(32, EVTCHNOP_send), 0u);
+        ASSERT_EQ(c.mode, CASM_MODE_REPLAY) << i;
+    }
+    EXPECT_FALSE(c.overflow);
+    casm_count_entry(CASM_ENTRY_HYPERCALL, 13);
+    EXPECT_FALSE(c.overflow);
+    const auto shown = RingEnd(c.log).consume();
+    EXPECT_GE(shown.size(), 2048u);
+    EXPECT_LE(shown.size(), 2048u + 8 * 8);
 }
 
 TEST(HypercallProperty, AnyArgumentIsTolerated) {

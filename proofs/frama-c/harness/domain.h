@@ -71,6 +71,7 @@ static struct casm_domain *any_domain(void)
     c->overflow = any_int;
     c->replaying = any_int;
     c->allow_time = any_int;
+    c->console_due = any_int;
     c->tp.on = any_int;
     c->tp.owned = any_int;
     c->tp.due = any_int;

@@ -17,6 +17,7 @@ void casm_counter_arm(struct casm_counter_state *s, enum casm_event event, uint6
 /* --- Harness consumers has these --- */
 void casm_inject_logged(struct casm_domain *c) {}
 void casm_drain(struct casm_domain *c) {}
+void casm_console_report(struct casm_domain *c) {}
 uint64_t casm_regs_hash(uint64_t h, const struct cpu_user_regs *r, const struct vcpu *v) { return any_u64; }
 
 static void trip(struct casm_domain *c)

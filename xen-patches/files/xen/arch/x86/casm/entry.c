@@ -232,6 +232,7 @@ unsigned int casm_exit_work(void)
     }
     else
     {
+        casm_console_due(c);
         if ( replay_here(c) )
             return CASM_EXIT_AGAIN;
         casm_publish(c, false);

@@ -286,7 +286,7 @@ bool casm_wrap_enter(unsigned int nr, unsigned long arg0, unsigned long arg1, un
 
     case NOTIFY:
         if ( replay )
-            casm_console_report(c);
+            c->console_due = true; /* not for each: a multicall of these would write more than a trip may */
         else
             casm_bridges_up(c);
         /* fallthrough */

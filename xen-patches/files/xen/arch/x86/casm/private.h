@@ -55,6 +55,7 @@ struct casm_domain {
     bool overflow;              /* a record found no room: crash the domain at its next exit */
     bool replaying;             /* the domain was built to be replayed: outside signals never reach it */
     bool allow_time;            /* casm_start is writing the time info */
+    bool console_due;           /* replay: the guest notified its console's back end in this trip */
     uint32_t disable;           /* classes that are not logged (debug switch) */
     unsigned int end_reason, end_code;
 
@@ -177,6 +178,15 @@ bool casm_bridges_up(struct casm_domain *c);
 void casm_bridges_down(struct casm_domain *c);
 bool casm_bridge_replay(struct casm_domain *c);
 void casm_console_report(struct casm_domain *c);
+/* The same if the guest notified since, once for each trip: a guest that minds what was consumed prints no more in one. */
+static inline void casm_console_due(struct casm_domain *c)
+{
+    if ( unlikely(c->console_due) )
+    {
+        c->console_due = false;
+        casm_console_report(c);
+    }
+}
 
 /* --- placement.c, isolate.c --- */
 int casm_place(struct casm_domain *c, unsigned int cpu);

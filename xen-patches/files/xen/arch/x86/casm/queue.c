@@ -49,7 +49,8 @@ bool casm_must_not_block(const struct vcpu *v)
 {
     const struct casm_domain *c = v->arch.casm;
 
-    return read_atomic(&c->npending) || read_atomic(&c->stop);
+    /* A stop that a detach or an end overtook would keep the vCPU awake for ever: it counts only while something is logged. */
+    return read_atomic(&c->npending) || (read_atomic(&c->stop) && casm_logging(c));
 }
 
 void casm_set_pending(struct casm_domain *c, unsigned int port)

@@ -124,6 +124,7 @@ void casm_put_blob(struct casm_domain *c, struct casm_rec rec, const uint64_t *w
 
 void casm_stop_vcpu(struct casm_domain *c, unsigned int mode)
 {
+    casm_console_due(c); /* what it printed last may be what one wants to know */
     c->mode = mode;
     /* Never unpaused: the state stays as it is for whoever wants to look at it. */
     vcpu_pause_nosync(c->d->vcpu[0]);
