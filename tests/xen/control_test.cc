@@ -127,19 +127,6 @@ TEST(End, AShutdownThatDom0AsksForIsNoEnd) {
     EXPECT_EQ(world.status().mode, CASM_MODE_RECORD);
 }
 
-TEST(Domctl, WhatWouldChangeTheGuestIsRefusedWhileItIsRecorded) {
-    World world;
-    EXPECT_FALSE(casm_domctl_denied(&world.dom(), XEN_DOMCTL_setvcpucontext)) << "the builder needs it";
-    ASSERT_EQ(world.attach(), 0);
-    ASSERT_EQ(world.start(CASM_MODE_RECORD), 0);
-    for (const unsigned cmd : {XEN_DOMCTL_setvcpucontext, XEN_DOMCTL_settscinfo, XEN_DOMCTL_shadow_op,
-                               XEN_DOMCTL_sendtrigger, XEN_DOMCTL_gdbsx_guestmemio, XEN_DOMCTL_resumedomain})
-        EXPECT_TRUE(casm_domctl_denied(&world.dom(), cmd)) << cmd;
-    for (const unsigned cmd : {XEN_DOMCTL_getdomaininfo, XEN_DOMCTL_pausedomain, XEN_DOMCTL_unpausedomain,
-                               XEN_DOMCTL_destroydomain, static_cast<int>(XEN_DOMCTL_casm)})
-        EXPECT_FALSE(casm_domctl_denied(&world.dom(), cmd)) << cmd;
-}
-
 // Any operation with any argument at any time: nothing crashes, no pause is lost or left.
 TEST(ControlProperty, AnySequenceOfOperationsIsTolerated) {
     for (std::uint64_t i = 0; i < 300; ++i) {

@@ -39,7 +39,8 @@ def refused_late(tree: Path) -> list[str]:
         body = text[text.index(start):]
         body = body[:body.index("\n}\n")]
         lookup = body.index("rcu_lock_domain_by_id(op")
-        refusal = body.find("casm_domctl_denied(d, op", lookup)
+        found = re.compile(r"casm_domctl_denied\(d, &?op\)").search(body, max(lookup, 0))
+        refusal = found.start() if found else -1
         if refusal < 0 or re.search(handling, body[lookup:refusal]):
             problems.append(f"{name}: {start.split()[-1]}...) handles a command before it asks casm_domctl_denied()")
     return problems

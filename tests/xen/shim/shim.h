@@ -151,6 +151,7 @@ void local_irq_disable(void);
 /* --- Output, start-up --- */
 #define XENLOG_ERR ""
 #define XENLOG_G_ERR ""
+#define XENLOG_G_WARNING ""
 void printk(const char *format, ...); /* %pd prints a pointer and a d */
 #define ASSERT_UNREACHABLE() abort()
 #define custom_param(name, fn) int (*const shim_param_##fn)(const char *) = fn

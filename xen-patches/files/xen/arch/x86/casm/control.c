@@ -8,7 +8,6 @@
 #include <xen/lib.h>
 #include <xen/sched.h>
 #include <asm/time.h>
-#include <public/domctl.h>
 #include <public/sched.h>
 
 #include "private.h"
@@ -406,44 +405,5 @@ long casm_do_domctl(struct domain *d, struct casm_domctl *op)
 
     default:
         return -ENOSYS;
-    }
-}
-
-/* Operations of dom0 that would change what the guest sees, at a moment that nobody logs. */
-bool casm_domctl_denied(const struct domain *d, unsigned int cmd)
-{
-    if ( !casm_logging(d->arch.casm) )
-        return false;
-
-    switch ( cmd )
-    {
-    case XEN_DOMCTL_setvcpucontext:
-    case XEN_DOMCTL_set_ext_vcpucontext:
-    case XEN_DOMCTL_setvcpuextstate:
-    case XEN_DOMCTL_set_vcpu_msrs:
-    case XEN_DOMCTL_sendtrigger:
-    case XEN_DOMCTL_shadow_op:
-    case XEN_DOMCTL_hypercall_init:
-    case XEN_DOMCTL_settimeoffset:
-    case XEN_DOMCTL_settscinfo:
-    case XEN_DOMCTL_set_address_size:
-    case XEN_DOMCTL_set_cpu_policy:
-    case XEN_DOMCTL_gdbsx_guestmemio:
-    case XEN_DOMCTL_gdbsx_pausevcpu:
-    case XEN_DOMCTL_gdbsx_unpausevcpu:
-    case XEN_DOMCTL_setdebugging:
-    case XEN_DOMCTL_debug_op:
-    case XEN_DOMCTL_ioport_permission:
-    case XEN_DOMCTL_iomem_permission:
-    case XEN_DOMCTL_memory_mapping:
-    case XEN_DOMCTL_ioport_mapping:
-    case XEN_DOMCTL_irq_permission:
-    case XEN_DOMCTL_assign_device:
-    case XEN_DOMCTL_bind_pt_irq:
-    case XEN_DOMCTL_resumedomain:
-        return true;
-
-    default:
-        return false;
     }
 }

@@ -218,12 +218,17 @@ void *casm_alloc_grant_frame(struct domain *d, unsigned int idx)
     return pg ? page_to_virt(pg) : NULL;
 }
 
+bool casm_pool_frame(unsigned long mfn)
+{
+    return mfn >= pool_first && mfn < pool_end;
+}
+
 /* Is @mfn a frame that the guest of the pool may see? */
 bool casm_pool_guest_frame(unsigned long mfn)
 {
     unsigned long from_end = pool_end - mfn;
 
-    if ( mfn < pool_first || mfn >= pool_end )
+    if ( !casm_pool_frame(mfn) )
         return false;
 
     return from_end > CASM_SPECIAL_FRAMES - CASM_GRANT_FRAMES || from_end == SHARED_INFO_FROM_END;

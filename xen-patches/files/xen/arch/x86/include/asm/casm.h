@@ -29,6 +29,7 @@ struct domain;
 struct evtchn;
 struct page_info;
 struct vcpu;
+struct xen_domctl;
 struct xen_domctl_createdomain;
 
 
@@ -42,9 +43,16 @@ void casm_domain_relinquish(struct domain *d);
 void casm_domain_destroy(struct domain *d);
 void casm_domain_shutdown(struct domain *d, unsigned int reason);
 long casm_do_domctl(struct domain *d, struct casm_domctl *op);
-bool casm_domctl_denied(const struct domain *d, unsigned int cmd);
+
+/* --- What others may not do (refuse.c) --- */
+bool casm_domctl_denied(const struct domain *d, const struct xen_domctl *op);
+bool casm_lookup_denied(const struct domain *d);
 
 /* --- Rings (ring.c) --- */
+static inline bool casm_resource_type(unsigned int type)
+{
+    return type == CASM_RESOURCE_LOG || type == CASM_RESOURCE_FEED;
+}
 unsigned int casm_resource_frames(const struct domain *d, unsigned int type);
 int casm_acquire_resource(struct domain *d, unsigned int type, unsigned int frame, unsigned int nr, xen_pfn_t *mfn_list);
 
@@ -56,6 +64,7 @@ void casm_l4_demoted(void *l4); /* digest.c */
 void *casm_alloc_shared_info(struct domain *d);
 struct page_info *casm_alloc_perdomain_l3(struct domain *d);
 void *casm_alloc_grant_frame(struct domain *d, unsigned int idx);
+bool casm_pool_frame(unsigned long mfn);
 bool casm_pool_guest_frame(unsigned long mfn);
 bool casm_map_denied(const struct domain *pg_owner, unsigned long mfn, bool rw);
 

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// What other domains may not do to a recorded domain (casm/refuse.c).
+#include <gtest/gtest.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "support/world.h"
+
+namespace casmotion::test {
+namespace {
+
+#define COMMAND(name) std::pair<unsigned, const char*>(XEN_DOMCTL_##name, #name)
+
+// Of each command of the header somebody decided; a number that is in neither list is refused, too.
+const std::vector<std::pair<unsigned, const char*>> kAllowed = {
+    COMMAND(casm),
+    COMMAND(pausedomain),
+    COMMAND(unpausedomain),
+    COMMAND(destroydomain),
+    COMMAND(getdomaininfo),
+    COMMAND(getvcpuinfo),
+    COMMAND(getvcpucontext),
+    COMMAND(get_ext_vcpucontext),
+    COMMAND(getvcpuextstate),
+    COMMAND(get_vcpu_msrs),
+    COMMAND(getvcpuaffinity),
+    COMMAND(getnodeaffinity),
+    COMMAND(gettscinfo),
+    COMMAND(get_address_size),
+    COMMAND(get_cpu_policy),
+    COMMAND(get_paging_mempool_size),
+    COMMAND(gdbsx_domstatus),
+    COMMAND(gdbsx_guestmemio),  // reads
+};
+const std::vector<std::pair<unsigned, const char*>> kDenied = {
+    COMMAND(createdomain),
+    COMMAND(setvcpuaffinity),
+    COMMAND(shadow_op),
+    COMMAND(max_mem),
+    COMMAND(setvcpucontext),
+    COMMAND(max_vcpus),
+    COMMAND(setdomainhandle),
+    COMMAND(setdebugging),
+    COMMAND(irq_permission),
+    COMMAND(iomem_permission),
+    COMMAND(ioport_permission),
+    COMMAND(hypercall_init),
+    {23u, "soft_reset_cont"},
+    COMMAND(settimeoffset),
+    COMMAND(resumedomain),
+    COMMAND(sendtrigger),
+    COMMAND(subscribe),
+    COMMAND(gethvmcontext),
+    COMMAND(sethvmcontext),
+    COMMAND(set_address_size),
+    COMMAND(assign_device),
+    COMMAND(bind_pt_irq),
+    COMMAND(memory_mapping),
+    COMMAND(ioport_mapping),
+    COMMAND(set_ext_vcpucontext),
+    COMMAND(test_assign_device),
+    COMMAND(set_target),
+    COMMAND(deassign_device),
+    COMMAND(unbind_pt_irq),
+    COMMAND(get_device_group),
+    COMMAND(debug_op),
+    COMMAND(gethvmcontext_partial),
+    COMMAND(vm_event_op),
+    COMMAND(mem_sharing_op),
+    COMMAND(settscinfo),
+    COMMAND(getpageframeinfo3),
+    COMMAND(setvcpuextstate),
+    COMMAND(set_access_required),
+    COMMAND(audit_p2m),
+    COMMAND(set_virq_handler),
+    COMMAND(set_broken_page_p2m),
+    COMMAND(setnodeaffinity),
+    COMMAND(cacheflush),
+    COMMAND(set_vcpu_msrs),
+    COMMAND(setvnumainfo),
+    COMMAND(psr_cmt_op),
+    COMMAND(monitor_op),
+    COMMAND(psr_alloc),
+    COMMAND(soft_reset),
+    COMMAND(vuart_op),
+    COMMAND(set_cpu_policy),
+    COMMAND(vmtrace_op),
+    COMMAND(set_paging_mempool_size),
+    COMMAND(gdbsx_pausevcpu),
+    COMMAND(gdbsx_unpausevcpu),
+};
+#undef COMMAND
+
+bool denied(World& world, unsigned cmd) {
+    xen_domctl op{};
+    op.cmd = cmd;
+    if (cmd == XEN_DOMCTL_set_address_size) op.u.address_size.size = 64;
+    return casm_domctl_denied(&world.dom(), &op);
+}
+
+void record(World& world) {
+    ASSERT_EQ(world.attach(), 0);
+    ASSERT_EQ(world.start(CASM_MODE_RECORD), 0);
+}
+
+TEST(Domctl, OnlyWhatIsListedIsAllowedWhileALogIsWritten) {
+    World world;
+    for (unsigned cmd = 0; cmd < 4096; ++cmd)
+        EXPECT_FALSE(denied(world, cmd)) << cmd << ": the builder may need it";
+    record(world);
+    for (const auto& [cmd, name] : kAllowed) EXPECT_FALSE(denied(world, cmd)) << name;
+    for (const auto& [cmd, name] : kDenied) EXPECT_TRUE(denied(world, cmd)) << name;
+    unsigned allowed = 0;
+    for (unsigned cmd = 0; cmd < 4096; ++cmd) allowed += denied(world, cmd) ? 0 : 1;
+    EXPECT_EQ(allowed, kAllowed.size()) << "scheduler_op, whose command 0 is putinfo, is not among them";
+}
+
+TEST(Domctl, ReadsOfMemoryAndOfTheScheduler) {
+    World world;
+    record(world);
+    xen_domctl op{};
+    op.cmd = XEN_DOMCTL_gdbsx_guestmemio;
+    EXPECT_FALSE(casm_domctl_denied(&world.dom(), &op));
+    op.u.gdbsx_guest_memio.gwr = 1;
+    EXPECT_TRUE(casm_domctl_denied(&world.dom(), &op));
+    op = {};
+    op.cmd = XEN_DOMCTL_scheduler_op;
+    for (const auto& [cmd, want] : {std::pair{XEN_DOMCTL_SCHEDOP_putinfo, true},
+                                    {XEN_DOMCTL_SCHEDOP_putvcpuinfo, true},
+                                    {XEN_DOMCTL_SCHEDOP_getinfo, false},
+                                    {XEN_DOMCTL_SCHEDOP_getvcpuinfo, false}}) {
+        op.u.scheduler_op.cmd = cmd;
+        EXPECT_EQ(casm_domctl_denied(&world.dom(), &op), want) << cmd;
+    }
+}
+
+TEST(Domctl, ThirtyTwoBitGuestsAreRefusedFromTheStart) {
+    World world;
+    xen_domctl op{};
+    op.cmd = XEN_DOMCTL_set_address_size;
+    for (const unsigned size : {0u, 16u, 32u, 63u, 128u}) {
+        op.u.address_size.size = size;
+        EXPECT_TRUE(casm_domctl_denied(&world.dom(), &op)) << size;
+    }
+    op.u.address_size.size = 64;
+    EXPECT_FALSE(casm_domctl_denied(&world.dom(), &op));
+    record(world);
+    EXPECT_TRUE(casm_domctl_denied(&world.dom(), &op)) << "too late for that";
+}
+
+TEST(Lookup, OthersDoNotFindADomainThatIsRecorded) {
+    World world;
+    EXPECT_FALSE(casm_lookup_denied(&world.dom())) << "it is being built";
+    record(world);
+    EXPECT_TRUE(casm_lookup_denied(&world.dom()));
+    EXPECT_NE(shim.prints, 0u) << "dom0's administrator is told";
+    world.guest();
+    EXPECT_FALSE(casm_lookup_denied(&world.dom())) << "it finds itself";
+    world.dom0();
+    casm_domctl op{};
+    op.op = CASM_OP_detach;
+    ASSERT_EQ(world.domctl(op), 0);
+    EXPECT_FALSE(casm_lookup_denied(&world.dom())) << "the log is closed";
+}
+
+}  // namespace
+}  // namespace casmotion::test

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * CASMotion: what other domains, dom0 first of all, may do to a domain of which a log is written or replayed.
+ *
+ * Denied by default. What would change the guest's memory, its registers, its event channels or a result that it gets does so at a
+ * moment that nobody logs. Allowed is what only looks, what only stops and resumes, and what ends the domain; looks that take
+ * references to the guest's pages are not among them, because a page that somebody else refers to cannot be given back and taken
+ * again.
+ */
+#include <xen/lib.h>
+#include <xen/sched.h>
+#include <public/domctl.h>
+
+#include "private.h"
+
+static bool domctl_allowed(const struct xen_domctl *op)
+{
+    switch ( op->cmd )
+    {
+    case XEN_DOMCTL_casm:
+    /* Stops, goes on, ends: when a vCPU runs is no input. */
+    case XEN_DOMCTL_pausedomain:
+    case XEN_DOMCTL_unpausedomain:
+    case XEN_DOMCTL_destroydomain:
+    /* Looks. */
+    case XEN_DOMCTL_getdomaininfo:
+    case XEN_DOMCTL_getvcpuinfo:
+    case XEN_DOMCTL_getvcpucontext:
+    case XEN_DOMCTL_get_ext_vcpucontext:
+    case XEN_DOMCTL_getvcpuextstate:
+    case XEN_DOMCTL_get_vcpu_msrs:
+    case XEN_DOMCTL_getvcpuaffinity:
+    case XEN_DOMCTL_getnodeaffinity:
+    case XEN_DOMCTL_gettscinfo:
+    case XEN_DOMCTL_get_address_size:
+    case XEN_DOMCTL_get_cpu_policy:
+    case XEN_DOMCTL_get_paging_mempool_size:
+    case XEN_DOMCTL_gdbsx_domstatus:
+        return true;
+
+    case XEN_DOMCTL_gdbsx_guestmemio:
+        return !op->u.gdbsx_guest_memio.gwr;
+
+    case XEN_DOMCTL_scheduler_op:
+        return op->u.scheduler_op.cmd == XEN_DOMCTL_SCHEDOP_getinfo ||
+               op->u.scheduler_op.cmd == XEN_DOMCTL_SCHEDOP_getvcpuinfo;
+
+    default:
+        return false;
+    }
+}
+
+/* From do_domctl(), right behind the lookup of the domain: no command is dealt with before. For a recordable @d. */
+bool casm_domctl_denied(const struct domain *d, const struct xen_domctl *op)
+{
+    bool denied = casm_logging(d->arch.casm) && !domctl_allowed(op);
+
+    /* The compat hypercalls are not wrapped: never 32 bits, also where Xen could (CONFIG_PV32). */
+    denied |= op->cmd == XEN_DOMCTL_set_address_size && op->u.address_size.size != BITS_PER_LONG;
+
+    if ( denied )
+        printk(XENLOG_G_WARNING "casm: %pd: domctl %u refused: the domain is %s\n", d, op->cmd,
+               casm_logging(d->arch.casm) ? "recorded or replayed" : "for recordings, which are of 64-bit guests");
+
+    return denied;
+}
+
+/*
+ * From the lookups by which hypercalls find the domain that they are to work on (rcu_lock_domain_by_any_id() and others), but those
+ * of domctls and of the few that are checked on their own: shall a hypercall of another domain not find the recordable @d?
+ */
+bool casm_lookup_denied(const struct domain *d)
+{
+    if ( current->domain == d || !casm_logging(d->arch.casm) )
+        return false;
+    printk(XENLOG_G_WARNING "casm: %pd: a hypercall of %pd refused: the domain is recorded or replayed\n", d, current->domain);
+
+    return true;
+}
