@@ -4,9 +4,6 @@
 #include <filesystem>
 #include <iostream>
 
-#include "casmotion/taxonomy.h"
-#include "chunk_codec.h"
-#include "frame.h"
 #include "support/raw_log.h"
 #include "support/synthetic_log.h"
 
@@ -20,27 +17,10 @@ std::string with_length(const std::string& bytes) {
     return std::string(reinterpret_cast<const char*>(&size), 4) + bytes;
 }
 
-// The log as input of fuzz_log_reader, payloads uncompressed (the fuzzer mends sizes and checksums).
-std::string reader_input(const Files& files, const std::vector<Record>& records, bool closed,
-                         bool compressed) {
-    std::string events = files.at("events");
-    if (!compressed) {
-        std::array<std::uint32_t, CASM_CLASSES_MAX> counts{};
-        for (const Record& record : records) ++counts[record.cls];
-        ChunkEncoder encoder;
-        const auto ring = ring_of(records);
-        const std::string raw(encode_chunk(encoder, ring));
-        const ChunkInfo chunk{.records = static_cast<std::uint32_t>(records.size()),
-                              .ordinals = counts[CASM_CLS_ENTRY],
-                              .ring_bytes = static_cast<std::uint32_t>(ring.size()),
-                              .raw_bytes = static_cast<std::uint32_t>(raw.size()),
-                              .stored_bytes = static_cast<std::uint32_t>(raw.size())};
-        const auto header = frame_chunk(chunk, 0);
-        events.assign(reinterpret_cast<const char*>(header.data()), header.size());
-        events += raw;
-    }
+// The log as input of fuzz_log_reader.
+std::string reader_input(const Files& files, bool closed) {
     std::string input(1, closed ? 1 : 0);
-    input += with_length(files.at("manifest")) + with_length(events);
+    input += with_length(files.at("manifest")) + with_length(files.at("events"));
     if (closed) input += with_length(files.at("index")) + with_length(files.at("summary"));
     return input;
 }
@@ -59,12 +39,15 @@ int main(int argc, char** argv) {
         const SyntheticOptions options{.seed = seed, .entries = 5 + seed * 20};
         std::vector<Record> records = synthetic_log(options);
         records[0].blob.resize(16);  // a small INIT keeps the inputs small
-        const Files files = raw_log(manifest_file(synthetic_manifest(options)), records, 60);
-        for (const bool closed : {false, true})
-            for (const bool compressed : {false, true})
+        for (const bool closed : {false, true}) {
+            for (const bool compressed : {false, true}) {
+                const Files files =
+                    raw_log(manifest_file(synthetic_manifest(options)), records, 60, closed, compressed);
                 write_file(folder + "/log_reader/" + std::to_string(seed) + (closed ? "c" : "u") +
                                (compressed ? "z" : "r"),
-                           reader_input(files, records, closed, compressed));
+                           reader_input(files, closed));
+            }
+        }
         const auto ring = ring_of(records);
         write_file(folder + "/ring_codec/" + std::to_string(seed),
                    std::string(reinterpret_cast<const char*>(ring.data()), ring.size()));

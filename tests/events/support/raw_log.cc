@@ -21,15 +21,18 @@ constexpr std::size_t kChunkTargetBytes = 1u << 20;
 
 // Appends the chunk of `records[first .. last)` to `events` and its description to `chunks`.
 void add_chunk(const std::vector<Record>& records, std::size_t first, std::size_t last, std::uint64_t digest,
-               std::string& events, std::vector<ChunkInfo>& chunks) {
+               bool compressed, std::string& events, std::vector<ChunkInfo>& chunks) {
     std::array<std::uint32_t, CASM_CLASSES_MAX> counts{};
     for (std::size_t i = first; i < last; ++i) ++counts[records[i].cls];
     const auto ring = ring_of({records.begin() + static_cast<std::ptrdiff_t>(first),
                                records.begin() + static_cast<std::ptrdiff_t>(last)});
     ChunkEncoder encoder;
     const std::string_view raw = encode_chunk(encoder, ring);
-    std::string stored(ZSTD_compressBound(raw.size()), '\0');
-    stored.resize(ZSTD_compress(stored.data(), stored.size(), raw.data(), raw.size(), 1));
+    std::string stored(raw);
+    if (compressed) {
+        stored.resize(ZSTD_compressBound(raw.size()));
+        stored.resize(ZSTD_compress(stored.data(), stored.size(), raw.data(), raw.size(), 1));
+    }
 
     ChunkInfo chunk;
     chunk.offset = events.size();
@@ -40,7 +43,7 @@ void add_chunk(const std::vector<Record>& records, std::size_t first, std::size_
     chunk.ring_bytes = static_cast<std::uint32_t>(ring.size());
     chunk.raw_bytes = static_cast<std::uint32_t>(raw.size());
     chunk.stored_bytes = static_cast<std::uint32_t>(stored.size());
-    chunk.flags = kChunkFlagZstd;
+    chunk.flags = compressed ? kChunkFlagZstd : 0;
     chunk.payload_crc = crc32c(as_bytes(stored));
     chunk.digest_before = digest;
     chunk.digest_after = content_digest(digest, ring);
@@ -62,7 +65,7 @@ std::string_view encode_chunk(ChunkEncoder& encoder, std::span<const std::byte> 
 }
 
 Files raw_log(const std::string& manifest_file, const std::vector<Record>& records,
-              std::uint32_t chunk_records, bool closed) {
+              std::uint32_t chunk_records, bool closed, bool compressed) {
     Files files;
     files["manifest"] = manifest_file;
     std::uint64_t digest =
@@ -74,7 +77,7 @@ Files raw_log(const std::string& manifest_file, const std::vector<Record>& recor
         std::size_t last = first, bytes = 0;
         while (last < records.size() && last - first < chunk_records && bytes < kChunkTargetBytes)
             bytes += ring_size_bytes(records[last++]);
-        add_chunk(records, first, last, digest, events, chunks);
+        add_chunk(records, first, last, digest, compressed, events, chunks);
         digest = chunks.back().digest_after;
         summary.ring_bytes += bytes;
         first = last;

@@ -23,7 +23,7 @@ namespace casmotion::test {
 // `manifest_file` is the framed file of another log, kept as it is. The records must be well-formed; a chunk
 // holds at most `chunk_records` of them. Without `closed` there are no index and summary.
 [[nodiscard]] Files raw_log(const std::string& manifest_file, const std::vector<Record>& records,
-                            std::uint32_t chunk_records = 65536, bool closed = true);
+                            std::uint32_t chunk_records = 65536, bool closed = true, bool compressed = true);
 
 // The payload of a chunk of the records in `ring`, which fit into one; valid as long as `encoder`, which must
 // be fresh.
