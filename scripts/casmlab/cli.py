@@ -88,6 +88,8 @@ def parser() -> argparse.ArgumentParser:
                      help="overflow interrupts come 0 to N counted branches late (0)")
     pmu.add_argument("--pmu-iskid", type=_at_least(0), metavar="N", help="... and then 0 to N instructions (0)")
     pmu.add_argument("--pmu-seed", type=_at_least(0), metavar="S", help="what decides how late each is (0)")
+    pmu.add_argument("--no-cpuid-fault", action="store_true", help="processors that cannot trap CPUID in user mode")
+    pmu.add_argument("--no-umip", action="store_true", help="processors without UMIP: SIDT and its like do not trap")
     pmu.add_argument("--pmu-fault", type=emulator.parse_fault, metavar="N[,M]",
                      help="a faulty counter: the N-th branch, and then each M-th, is counted twice")
     machine.add_argument("--qemu-args", default="", metavar="ARGS", help="more arguments for the emulator")
@@ -179,6 +181,10 @@ def counter_from(arguments) -> emulator.Counter | None:
     given = {name: value for name, value in options.items() if value is not None}
     if arguments.pmu_fault is not None:
         given["fault_at_branch"], given["fault_every_branches"] = arguments.pmu_fault
+    if arguments.no_cpuid_fault:
+        given["cpuid_faults"] = False
+    if arguments.no_umip:
+        given["umip"] = False
     return emulator.Counter(**given) if arguments.pmu or given else None
 
 

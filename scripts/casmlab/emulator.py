@@ -23,6 +23,10 @@ CONFIGURE = ("--target-list=x86_64-softmmu", "--without-default-features", "--en
              "--disable-tools", "--disable-debug-info", "--disable-install-blobs", "--with-git-submodules=ignore",
              "--meson=/usr/bin/meson", "--without-default-devices", "--with-devices-x86_64=lab")
 
+# What a processor has besides, unless it is told to be without: CPUID can be made to fault in user mode, and SIDT and its like
+# too. "amd" is too old for either.
+ISOLATING = ("amd-core", "intel")
+
 # Processors with a counter that Xen boots on. amd: the K7's MSRs; amd-core: the core MSRs of family 15h and later (its smap
 # is left out because dom0 does not boot with it under emulation); intel: architectural performance monitoring.
 PROCESSORS = {
@@ -42,10 +46,14 @@ class Counter:
     seed: int = 0                        # what decides how late each is
     fault_at_branch: int = 0             # this conditional branch, of those counted, counts twice; 0: none
     fault_every_branches: int = 0        # and each so many after it; 0: none
+    cpuid_faults: bool = True            # CPUID faulting or CpuidUserDis, where the processor may have it
+    umip: bool = True                    # UMIP, where the processor may have it
 
     def model(self) -> str:
         """The value of the emulator's -cpu."""
         words = [PROCESSORS[self.processor], "pmu=on"]
+        if self.processor in ISOLATING:
+            words += [f"cpuid-fault={'on' if self.cpuid_faults else 'off'}", f"umip={'on' if self.umip else 'off'}"]
         for name, value in (("vpmu-skid", self.skid_branches), ("vpmu-iskid", self.skid_instructions),
                             ("vpmu-seed", self.seed), ("vpmu-fault-at", self.fault_at_branch),
                             ("vpmu-fault-every", self.fault_every_branches)):

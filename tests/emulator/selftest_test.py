@@ -68,6 +68,15 @@ class OnEachProcessor(unittest.TestCase):
     def test_the_default_one_lacks_no_instruction_that_the_test_executes(self):
         self.assertIn("\nskipped: 0 instructions", self.check(emulator.Counter()).text)
 
+    def test_what_can_be_hidden_from_programs_is_there_and_can_be_left_out(self):
+        for processor in emulator.PROCESSORS:
+            for cpuid_faults, umip in ((True, True), (True, False), (False, True), (False, False)):
+                with self.subTest(processor, cpuid_faults=cpuid_faults, umip=umip):
+                    text = self.check(emulator.Counter(processor, cpuid_faults=cpuid_faults, umip=umip)).text
+                    able = processor in emulator.ISOLATING
+                    self.assertIn(f"\nCPUID can fault: {int(cpuid_faults and able)}\n", text)
+                    self.assertIn(f"\nUMIP: {int(umip and able)}\n", text)
+
     def test_interrupts_are_as_late_as_asked_for_and_repeatable(self):
         for processor in emulator.PROCESSORS:
             for branches, instructions in ((30, 0), (200, 0), (0, 20), (30, 20)):

@@ -40,6 +40,7 @@ extern uint64_t event; /* the one that counter_start() selects */
 #define VECTOR_DB 1
 #define VECTOR_NMI 2
 #define VECTOR_NM 7
+#define VECTOR_GP 13
 #define VECTOR_PF 14
 #define VECTOR_COUNTER 0x40
 #define VECTOR_TIMER 0x41
@@ -121,7 +122,7 @@ void *memcpy(void *to, const void *from, size_t n);
 
 /* --- traps.c --- */
 struct traps {
-    unsigned int nmis, interrupts, debug_traps, page_faults, timers, no_fpu;
+    unsigned int nmis, interrupts, debug_traps, page_faults, timers, no_fpu, protection_faults;
     unsigned int from_user;           /* all of them, and not INT 0x80, that were taken at CPL 3 */
     uint64_t rip, cs, count;          /* of the last NMI or counter interrupt: where, and the counter in the handler */
     bool lvt_masked;                  /* the local APIC's entry was masked by the interrupt */
@@ -130,6 +131,7 @@ struct traps {
     unsigned int watched, watched_steps; /* debug traps for breakpoint 0, and those of them that end a single step */
     bool resume;                      /* a debug trap sets RF */
     uint64_t resume_at;               /* not 0: NMIs return to there */
+    uint64_t skip_bytes;              /* not 0: a #GP(0) at CPL 3 goes on so many bytes behind the instruction */
 };
 extern struct traps traps;
 void traps_set_up(void);
@@ -168,6 +170,14 @@ struct locked_program {
 };
 extern const struct locked_program locked_programs[], locked_programs_end[];
 
+/* Programs of one instruction that can be forbidden at CPL 3; its length in bytes, and whether it is UMIP that does. */
+struct hidden_program {
+    const void *code;
+    const char *name;
+    uint64_t bytes, umip;
+};
+extern const struct hidden_program hidden_programs[], hidden_programs_end[];
+
 /* --- counting.c, branches.c, overflow.c, fpu.c, locked.c --- */
 uint64_t count_of(const void *program, uint64_t argument, uint64_t rflags, uint32_t bits);
 void test_counting(void);
@@ -175,6 +185,7 @@ void test_faults(void);
 void test_branches(void);
 void test_overflow(void);
 void test_fpu(void);
+void test_isolation(void);
 void test_locked(void);
 
 #endif /* SELFTEST_MACHINE_H */

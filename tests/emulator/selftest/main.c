@@ -14,5 +14,6 @@ void selftest(void)
     test_overflow();
     test_fpu();
     test_locked();
+    test_isolation();
     finish();
 }

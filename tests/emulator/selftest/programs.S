@@ -519,6 +519,36 @@ locked_programs:
         .section .rodata.locked_programs, "a"
 locked_programs_end:
 
+/*
+ * One instruction each that a processor can forbid to programs: the code from it on, its length, its name, and whether UMIP
+ * forbids it (else what lets CPUID fault).
+ */
+        .macro  hidden umip instruction:vararg
+        .section .user, "awx"
+6:      \instruction
+7:      int     $0x80
+        .section .rodata.names, "a"
+9:      .asciz  "\instruction"
+        .section .rodata.hidden_programs, "a"
+        .quad   6b, 9b, 7b - 6b, \umip
+        .endm
+
+        .section .rodata.hidden_programs, "a"
+        .balign 8
+        .globl  hidden_programs, hidden_programs_end
+hidden_programs:
+        hidden  0 cpuid
+        hidden  1 sgdt buffer
+        hidden  1 sidt buffer
+        hidden  1 sldt buffer
+        hidden  1 sldt %eax
+        hidden  1 str buffer
+        hidden  1 str %rax
+        hidden  1 smsw buffer
+        hidden  1 smsw %eax
+        .section .rodata.hidden_programs, "a"
+hidden_programs_end:
+
         .section .user_bss, "aw", @nobits
         .balign 4096
 buffer: .skip   4096

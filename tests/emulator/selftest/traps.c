@@ -96,6 +96,12 @@ void trap(struct frame *f)
         if ( !no_fpu() )
             break;
         return;
+    case VECTOR_GP:
+        if ( !traps.skip_bytes || f->error || (f->cs & 3) != 3 )
+            break;
+        traps.protection_faults++;
+        f->rip += traps.skip_bytes;
+        return;
     case VECTOR_PF:
         if ( page_fault(f->error) )
             return;
