@@ -216,7 +216,7 @@ TEST_F(Identity, TheHostSaysWhatItHides) {
     op.op = CASM_OP_host_info;
     ASSERT_EQ(world.domctl(op), 0);
     EXPECT_FALSE(op.u.host.isolation & CASM_ISOLATE_CPUID);
-    shim.features = SHIM_CPUID_FAULTING;
+    shim.levelling = LCAP_faulting;
     ASSERT_EQ(world.domctl(op), 0);
     EXPECT_TRUE(op.u.host.isolation & CASM_ISOLATE_CPUID);
 }

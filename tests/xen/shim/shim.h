@@ -76,7 +76,8 @@ struct shim {
     unsigned long dr[8];                                   /* debug registers of the processor */
     unsigned int kicks;
     unsigned int cpu;                                      /* that executes Xen's code */
-    unsigned int features;                                 /* of the host: SHIM_CPUID_FAULTING */
+    unsigned int levelling;                                /* LCAP_faulting: CPUID can trap */
+    unsigned int idt_left;                                 /* IDTR was given back */
     bool cpupool_locked, cpu_maps_held, vcpu_stuck;        /* vcpu_stuck: it cannot be moved now */
     uint32_t (*on_cpuid)(unsigned int cpu, uint32_t leaf, uint32_t subleaf, unsigned int reg); /* reg: 0 to 3 for EAX to EDX */
     void *ctx;                                             /* of the hooks */
@@ -245,8 +246,8 @@ void on_selected_cpus(const cpumask_t *cpus, void (*fn)(void *arg), void *arg, i
 /* What CPUID says on the processor that executes it. */
 void cpuid_count(uint32_t leaf, uint32_t subleaf, uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d);
 #define cpuid(leaf, a, b, c, d) cpuid_count(leaf, 0, a, b, c, d)
-#define cpu_has_cpuid_faulting (shim.features & SHIM_CPUID_FAULTING)
-#define SHIM_CPUID_FAULTING 1u
+#define LCAP_faulting 1u
+#define levelling_caps (shim.levelling)
 typedef struct { uint64_t a, b; } idt_entry_t;
 extern idt_entry_t *idt_tables[SHIM_CPUS];
 

@@ -4,6 +4,7 @@
  *   rounds=N      N rounds of work (default 20), each with events of every class
  *   loops=N       N timer events in loops of every kind that do not enter Xen (loops.c)
  *   flags=N       N looks at the flags and debug registers of every kind (flags.c)
+ *   processor=N   N looks at the processor by instructions that may not trap (processor.c)
  *   hostile seed=S steps=N rarity=R   N random attacks on Xen and the back ends (hostile.c)
  *   steal=MASK    names each frame of the machine in every call that takes one (steal.c)
  *   crash, reboot    how it ends instead of powering off
@@ -325,12 +326,13 @@ void probe_main(struct start_info *info)
         print("probe: done\n");
         power_off();
     }
-    if ( option("loops", 0) || option("flags", 0) )
+    if ( option("loops", 0) || option("flags", 0) || option("processor", 0) )
         rounds = option("rounds", 0);
     for ( i = 0; i < rounds; i++ )
         work(i);
     time_points(option("loops", 0));
     look_at_flags(option("flags", 0));
+    look_at_processor(option("processor", 0));
     print_number("probe: saw ", mix);
     print("probe: done\n");
     power_off();

@@ -94,6 +94,9 @@ void loops_upcall(struct trap_frame *frame); /* in each upcall */
 void look_at_flags(uint64_t rounds);
 void flags_upcall(const struct trap_frame *frame);
 
+/* --- processor.c --- */
+void look_at_processor(uint64_t rounds);
+
 /* --- hostile.c --- */
 /* rarity: one attack in so many is one that the guest itself is likely to die of. */
 void hostile(uint64_t seed, uint64_t steps, unsigned int rarity);

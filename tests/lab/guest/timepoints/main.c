@@ -32,6 +32,7 @@ static const struct {
     { "stepping", run_stepping, 20 },
     { "breakpoints", run_breakpoints, 200 },
     { "debugger", run_debugger, 500 },
+    { "processor", run_processor, 1 },
     { "observed", run_observed, 20 },
 };
 #define PROGRAMS (sizeof(programs) / sizeof(programs[0]))

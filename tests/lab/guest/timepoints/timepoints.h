@@ -49,6 +49,7 @@ void run_counted_loops(uint64_t rounds);
 void run_stepping(uint64_t rounds);    /* stepping.c */
 void run_breakpoints(uint64_t rounds); /* debugger.c */
 void run_debugger(uint64_t rounds);
+void run_processor(uint64_t rounds);   /* processor.c */
 void run_observed(uint64_t rounds);
 
 #endif /* TIMEPOINTS_H */

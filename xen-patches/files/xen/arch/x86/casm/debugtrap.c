@@ -125,6 +125,7 @@ void casm_switch_from(struct vcpu *v)
     casm_counter_save(&tp->counter);
     if ( tp->slot >= 0 )
         write_debugreg(7, 0);
+    casm_leave_idt();
 }
 
 void casm_switch_to(struct vcpu *v)

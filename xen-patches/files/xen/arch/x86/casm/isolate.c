@@ -7,7 +7,7 @@
 #include <xen/lib.h>
 #include <xen/sched.h>
 #include <xen/smp.h>
-#include <asm/cpufeature.h>
+#include <asm/cpuid.h>
 #include <asm/processor.h>
 
 #include "private.h"
@@ -15,7 +15,8 @@
 /* CASM_ISOLATE_* of this host. */
 uint32_t casm_isolation(void)
 {
-    return cpu_has_cpuid_faulting ? CASM_ISOLATE_CPUID : 0;
+    /* Intel's CPUID faulting or AMD's CpuidUserDis: ctxt_switch_levelling() has it on for every domain that is PV. */
+    return (levelling_caps & LCAP_faulting ? CASM_ISOLATE_CPUID : 0) | casm_isolate_descriptors();
 }
 
 /*

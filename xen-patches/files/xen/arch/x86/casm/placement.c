@@ -77,16 +77,28 @@ void casm_unplace(struct casm_domain *c)
         cpupool_run_locked(release_locked, c);
 }
 
-/* Must the vCPU stay where it is? Resuming from a suspended host cannot be refused what it has to do. */
-bool casm_placed(const struct domain *d)
+/*
+ * Must the vCPU stay on its CPU, which is one of @cpus (NULL: any)? Then dom0 is refused, and finds the reason in Xen's log: xl
+ * does not tell it. Resuming from a suspended host cannot be refused what it has to do.
+ */
+static bool stays(const struct domain *d, const cpumask_t *cpus)
 {
     const struct casm_domain *c = d->arch.casm;
 
-    return c->cpu != CASM_CPU_ANY && (c->mode == CASM_MODE_IDLE || casm_logging(c)) && system_state == SYS_STATE_active;
+    if ( c->cpu == CASM_CPU_ANY || (c->mode != CASM_MODE_IDLE && !casm_logging(c)) || system_state != SYS_STATE_active ||
+         (cpus && !cpumask_test_cpu(c->cpu, cpus)) )
+        return false;
+    printk(XENLOG_G_ERR "casm: %pd is recorded or replayed on CPU %u: refused to change its CPUs\n", d, c->cpu);
+
+    return true;
 }
 
-/* ... on one of @cpus? */
+bool casm_placed(const struct domain *d)
+{
+    return stays(d, NULL);
+}
+
 bool casm_placed_on(const struct domain *d, const cpumask_t *cpus)
 {
-    return casm_placed(d) && cpumask_test_cpu(d->arch.casm->cpu, cpus);
+    return stays(d, cpus);
 }

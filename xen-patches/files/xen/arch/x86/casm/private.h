@@ -188,10 +188,12 @@ static inline void casm_console_due(struct casm_domain *c)
     }
 }
 
-/* --- placement.c, isolate.c --- */
+/* --- placement.c, isolate.c, descriptors.c --- */
 int casm_place(struct casm_domain *c, unsigned int cpu);
 void casm_unplace(struct casm_domain *c);
 uint32_t casm_isolation(void);
+uint32_t casm_isolate_descriptors(void);
+void casm_leave_idt(void);
 int casm_cpu_identity(struct casm_domctl *op);
 
 /* --- ring.c --- */

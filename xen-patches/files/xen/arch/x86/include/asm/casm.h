@@ -28,7 +28,10 @@ struct cpuid_leaf;
 struct domain;
 struct evtchn;
 struct page_info;
+struct segment_register;
 struct vcpu;
+struct x86_emulate_ctxt;
+struct x86_emulate_state;
 struct xen_domctl;
 struct xen_domctl_createdomain;
 
@@ -86,9 +89,15 @@ bool casm_fast_rdtsc(struct cpu_user_regs *regs);
 bool casm_time_frozen(const struct vcpu *v);
 bool casm_wallclock_frozen(const struct domain *d);
 
-/* --- Physical CPU (placement.c) --- */
+/* --- Physical CPU (placement.c, descriptors.c) --- */
 bool casm_placed(const struct domain *d);
 bool casm_placed_on(const struct domain *d, const struct cpumask *cpus);
+unsigned long casm_cr4(void);
+bool casm_umip_insn(const struct x86_emulate_state *state, const struct x86_emulate_ctxt *ctxt);
+bool casm_umip_segment(unsigned int seg, struct segment_register *reg);
+int casm_umip_store(unsigned long addr, const void *data, unsigned int bytes, struct x86_emulate_ctxt *ctxt);
+void casm_load_idt(const struct vcpu *v);
+void casm_idt_for_efi(bool enter);
 
 /* --- Events (queue.c) --- */
 void casm_queue_event(struct domain *d, const struct evtchn *chn);
