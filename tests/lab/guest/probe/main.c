@@ -10,6 +10,7 @@
  *   crash, reboot    how it ends instead of powering off
  *   fault         executes an undefined instruction without a handler: Xen crashes the domain
  *   forever       works until it is destroyed
+ *   when-typed    does nothing before somebody has typed on its console
  */
 #include "probe.h"
 
@@ -18,6 +19,7 @@ struct shared_info *shared;
 struct xencons_interface *console;
 struct xenstore_domain_interface *store;
 uint64_t events_seen, mix;
+static uint64_t typed; /* characters */
 static struct vcpu_time_info time_info; /* one pair of readings stays true: our TSC is emulated */
 static uint8_t spare[SPARE_PAGES][PAGE] __attribute__((aligned(4096)));
 static uint8_t shared_window[PAGE] __attribute__((aligned(4096)));
@@ -208,6 +210,7 @@ static void read_console(void)
     while ( c->in_cons != c->in_prod )
     {
         see(c->in[MASK_XENCONS_IDX(c->in_cons, c->in)]);
+        typed++;
         c->in_cons++;
     }
     if ( c->in_cons != before )
@@ -328,6 +331,11 @@ void probe_main(struct start_info *info)
     }
     if ( option("loops", 0) || option("flags", 0) || option("processor", 0) )
         rounds = option("rounds", 0);
+    while ( word("when-typed") && !typed )
+    {
+        sleep_until_event(100 * NSEC_PER_MSEC);
+        read_console();
+    }
     for ( i = 0; i < rounds; i++ )
         work(i);
     time_points(option("loops", 0));
