@@ -256,6 +256,22 @@ TEST_F(Exits, DataPublishedWithoutANotificationIsAnnouncedForTheGuest) {
     EXPECT_EQ(shim.backend_sends, 1u) << "a timer has no back end";
 }
 
+// Nothing comes any more that would make us look: the replay, which shows the whole ring, would print more.
+TEST_F(Exits, LastWordsWithoutANotificationReachTheBackEnd) {
+    record();
+    world.xenstore()[casm_xenstore_layout.up.prod] = 9;
+    shim_domain_shutdown(&world.dom(), 0);
+    EXPECT_EQ(c.bridge[CASM_PAGE_XENSTORE].standin[casm_xenstore_layout.up.prod], 9);
+    EXPECT_GE(shim.backend_sends, 1u);
+    EXPECT_EQ(c.mode, CASM_MODE_ENDED);
+}
+
+TEST_F(Exits, AShutdownWithNothingToSayDisturbsNoBackEnd) {
+    record();
+    shim_domain_shutdown(&world.dom(), 0);
+    EXPECT_EQ(shim.backend_sends, 0u);
+}
+
 TEST_F(Exits, PortsThatWereClosedMeanwhileAreLoggedAndIgnored) {
     record();
     world.signal(30);

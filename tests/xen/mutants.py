@@ -76,6 +76,7 @@ MUTANTS = [
     ("what a guest prints is shown at its end only", "entry.c", "        casm_console_due(c);\n", "", "entry"),
     ("RF enters the hash", "entry.c", "(r->rflags & ~(uint64_t)X86_EFLAGS_RF)", "(r->rflags)", "entry"),
     ("events before ring data", "queue.c", "    casm_bridges_down(c);\n", "", "entry"),
+    ("last words stay in the guest", "control.c", "        casm_rings_last(c);\n", "        ;\n", "entry"),
     ("a notification that the guest left out is lost", "queue.c", "    up = casm_bridges_up(c);", "    up = false;", "entry"),
     ("signals from outside reach a replay", "queue.c", "if ( c->replaying || chn->port", "if ( chn->port", "entry"),
     ("a sleeping vCPU is not woken", "queue.c", "    vcpu_unblock(v);\n", "", "entry"),

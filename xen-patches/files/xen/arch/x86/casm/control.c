@@ -99,6 +99,8 @@ void casm_domain_shutdown(struct domain *d, unsigned int reason)
         return;
     if ( c->mode == CASM_MODE_REPLAY )
         casm_console_report(c);
+    else
+        casm_rings_last(c);
     casm_end(c, reason == SHUTDOWN_crash ? CASM_END_CRASHED : CASM_END_SHUTDOWN, reason);
 }
 

@@ -168,6 +168,7 @@ uint64_t casm_frame_hash(const struct domain *d, unsigned long mfn);
 
 /* --- queue.c; with interrupts on --- */
 void casm_drain(struct casm_domain *c);
+void casm_rings_last(struct casm_domain *c);
 bool casm_inject_logged(struct casm_domain *c);
 void casm_set_pending(struct casm_domain *c, unsigned int port);
 

@@ -141,6 +141,21 @@ void casm_drain(struct casm_domain *c)
 }
 
 /*
+ * The guest shuts down: what it wrote into a ring last, without a notification, still goes to the back ends. No event of theirs
+ * will make us look for it again, and a replay shows all that is in the console's ring.
+ */
+void casm_rings_last(struct casm_domain *c)
+{
+    unsigned int port;
+
+    if ( !casm_bridges_up(c) )
+        return;
+    for ( port = 1; port < CASM_PORTS_MAX && port_is_valid(c->d, port); port++ )
+        if ( evtchn_from_port(c->d, port)->state == ECS_INTERDOMAIN )
+            evtchn_send(c->d, port);
+}
+
+/*
  * Replay: applies effects that the log has at this injection point. Returns false if the replay stopped. A log may have any number
  * of them: what is left after CASM_TRIP_SOFT_BYTES is for the next pass of the exit tests.
  */
