@@ -43,6 +43,14 @@ class RecordCommand final : public Command {
             ->type_name("US");
         app.add_flag("--no-counter", no_counter_,
                      "do not use the branch counter: events wait until the guest enters Xen");
+        app.add_flag(
+            "--portable", request_.cpu.portable,
+            "show the guest only what AMD's and Intel's processors have in common: its log replays on "
+            "both");
+        app.add_option("--allow-hidden", request_.cpu.allowed,
+                       "do not hide this feature from the guest, whose results no log holds, as rdrand")
+            ->type_name("NAME")
+            ->allow_extra_args(false);
         app.add_flag("--account", request_.account, "measure cycles per cause in Xen (slower)");
         app.add_flag("--keep", request_.keep, "with CFG: do not destroy the domain when its guest ended");
         app.add_option("--disable-class", disabled_,
@@ -85,6 +93,7 @@ class RecordCommand final : public Command {
             CASM_ASSIGN(request_.digest_interval, count_option("--digest-interval", digest_interval_));
         }
         CASM_ASSIGN(request_.disable, classes_option(disabled_));
+        CASM_TRY(check_allowed(request_.cpu.allowed));
         CASM_TRY(read_point_options());
         request_.tool_version = kVersion;
         CASM_TRY(check_log_target(request_.log_path));

@@ -15,6 +15,8 @@
 
 #include "base/ids.h"
 #include "casm_abi.h"
+#include "casmotion/cpu_policy.h"
+#include "casmotion/manifest.h"
 #include "casmotion/status.h"
 
 namespace casmotion {
@@ -60,14 +62,9 @@ struct StartOptions {
     std::optional<CpuId> cpu;
 };
 
-/// What instructions that do not trap tell a guest about a processor: the words of CASM_OP_cpu_identity.
-struct ProcessorWords {
-    uint32_t apic_id = 0, x2apic_id = 0;                   ///< CPUID leaves 1 and 0xb
-    uint32_t ext_apic_id = 0, ext_core = 0, ext_node = 0;  ///< leaf 0x8000001e (AMD)
-    uint32_t signature = 0;                                ///< family, model, stepping
-    uint64_t leaves = 0;                                   ///< hash of the other leaves
-    uint64_t idt_base = 0;                                 ///< SIDT
-    bool operator==(const ProcessorWords&) const = default;
+/// What of a CPU policy Xen objected to; ~0 where it does not say.
+struct PolicyFault {
+    uint32_t leaf = ~0u, subleaf = ~0u, msr = ~0u;
 };
 
 enum class RingKind { kLog, kFeed };
@@ -104,14 +101,19 @@ class Hypervisor {
     /// Frees the rings; an open recording ends unlogged.
     virtual OpResult detach(DomId domain) = 0;
 
-    /// The CPU policy of a domain (what CPUID and feature MSRs tell it), as Xen serialises it: opaque bytes,
-    /// comparable.
-    virtual OpResult cpu_policy(DomId domain, std::string& out) = 0;
+    /// The CPU policy of a domain: what CPUID and the MSRs of features tell it.
+    virtual OpResult cpu_policy(DomId domain, CpuPolicy& out) = 0;
+    /// Gives a domain that never ran another one. Rows that `policy` does not have stay as they are. Xen
+    /// takes away what its processor lacks and adjusts what follows from it: read it back. EINVAL: not for
+    /// this processor, `fault` says what. EEXIST: it ran.
+    virtual OpResult set_cpu_policy(DomId domain, const CpuPolicy& policy, PolicyFault& fault) = 0;
+    /// All that a PV guest can be shown on this host.
+    virtual OpResult max_cpu_policy(CpuPolicy& out) = 0;
     /// The host's featureset, as Xen numbers it.
     virtual OpResult host_features(std::vector<uint32_t>& out) = 0;
 
     /// What a guest can see of a processor. ENXIO: there is none of this number, or it is offline.
-    virtual OpResult cpu_identity(CpuId cpu, ProcessorWords& out) = 0;
+    virtual OpResult cpu_identity(CpuId cpu, PhysicalCpu& out) = 0;
 
     /// Maps one ring of an attached domain; `bytes` as given to attach().
     virtual Result<std::unique_ptr<RingMapping>> map_ring(DomId domain, RingKind kind, RingBytes bytes) = 0;

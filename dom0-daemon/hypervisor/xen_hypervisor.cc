@@ -150,31 +150,53 @@ class XenHypervisor final : public Hypervisor {
         return result;
     }
 
-    OpResult cpu_policy(DomId domain, std::string& out) override {
+    OpResult cpu_policy(DomId domain, CpuPolicy& out) override {
         HypercallBuffer<PolicyData> data(call_.get());
         HypercallBuffer<xen_domctl> buffer(call_.get());
         if (!data || !buffer) return OpResult{ENOMEM};
         buffer->cmd = XEN_DOMCTL_get_cpu_policy;
         buffer->interface_version = XEN_DOMCTL_INTERFACE_VERSION;
         buffer->domain = domain.value;
-        auto& policy = buffer->u.cpu_policy;
-        policy.nr_leaves = kPolicyLeaves;
-        policy.nr_msrs = kPolicyMsrs;
-        set_xen_guest_handle_raw(policy.leaves, data->leaves);
-        set_xen_guest_handle_raw(policy.msrs, data->msrs);
-        if (xencall1(call_.get(), __HYPERVISOR_domctl, reinterpret_cast<uintptr_t>(buffer.get())) < 0)
-            return OpResult{errno == 0 ? EIO : errno};
-        if (policy.nr_leaves > kPolicyLeaves || policy.nr_msrs > kPolicyMsrs) return OpResult{EIO};
-        const uint32_t counts[2] = {policy.nr_leaves, policy.nr_msrs};
-        out.assign(reinterpret_cast<const char*>(counts), sizeof(counts));
-        out.append(reinterpret_cast<const char*>(data->leaves), policy.nr_leaves * sizeof(data->leaves[0]));
-        out.append(reinterpret_cast<const char*>(data->msrs), policy.nr_msrs * sizeof(data->msrs[0]));
-        return OpResult{};
+        offer(buffer->u.cpu_policy, *data.get());
+        const OpResult result = hypercall(__HYPERVISOR_domctl, buffer.get());
+        return result.ok() ? take(buffer->u.cpu_policy, *data.get(), out) : result;
+    }
+
+    OpResult set_cpu_policy(DomId domain, const CpuPolicy& policy, PolicyFault& fault) override {
+        if (policy.leaves.size() > kPolicyLeaves || policy.msrs.size() > kPolicyMsrs) return OpResult{E2BIG};
+        HypercallBuffer<PolicyData> data(call_.get());
+        HypercallBuffer<xen_domctl> buffer(call_.get());
+        if (!data || !buffer) return OpResult{ENOMEM};
+        std::memcpy(data->leaves, policy.leaves.data(), policy.leaves.size() * sizeof(CpuidRow));
+        std::memcpy(data->msrs, policy.msrs.data(), policy.msrs.size() * sizeof(MsrRow));
+        buffer->cmd = XEN_DOMCTL_set_cpu_policy;
+        buffer->interface_version = XEN_DOMCTL_INTERFACE_VERSION;
+        buffer->domain = domain.value;
+        auto& request = buffer->u.cpu_policy;
+        offer(request, *data.get());
+        request.nr_leaves = static_cast<uint32_t>(policy.leaves.size());
+        request.nr_msrs = static_cast<uint32_t>(policy.msrs.size());
+        request.err_leaf = request.err_subleaf = request.err_msr = ~0u;
+        const OpResult result = hypercall(__HYPERVISOR_domctl, buffer.get());
+        fault = {.leaf = request.err_leaf, .subleaf = request.err_subleaf, .msr = request.err_msr};
+        return result;
+    }
+
+    OpResult max_cpu_policy(CpuPolicy& out) override {
+        HypercallBuffer<PolicyData> data(call_.get());
+        HypercallBuffer<xen_sysctl> buffer(call_.get());
+        if (!data || !buffer) return OpResult{ENOMEM};
+        buffer->cmd = XEN_SYSCTL_get_cpu_policy;
+        buffer->interface_version = XEN_SYSCTL_INTERFACE_VERSION;
+        buffer->u.cpu_policy.index = XEN_SYSCTL_cpu_policy_pv_max;
+        offer(buffer->u.cpu_policy, *data.get());
+        const OpResult result = hypercall(__HYPERVISOR_sysctl, buffer.get());
+        return result.ok() ? take(buffer->u.cpu_policy, *data.get(), out) : result;
     }
 
     OpResult host_features(std::vector<uint32_t>& out) override {
         struct Words {
-            uint32_t word[kFeatureWords];
+            uint32_t word[kHostFeatureWords];
         };
         HypercallBuffer<Words> words(call_.get());
         HypercallBuffer<xen_sysctl> buffer(call_.get());
@@ -183,30 +205,30 @@ class XenHypervisor final : public Hypervisor {
         buffer->interface_version = XEN_SYSCTL_INTERFACE_VERSION;
         auto& request = buffer->u.cpu_featureset;
         request.index = XEN_SYSCTL_cpu_featureset_host;
-        request.nr_features = kFeatureWords;
+        request.nr_features = kHostFeatureWords;
         set_xen_guest_handle_raw(request.features, words->word);
-        if (xencall1(call_.get(), __HYPERVISOR_sysctl, reinterpret_cast<uintptr_t>(buffer.get())) < 0)
-            return OpResult{errno == 0 ? EIO : errno};
-        if (request.nr_features > kFeatureWords) return OpResult{EIO};
+        if (const OpResult result = hypercall(__HYPERVISOR_sysctl, buffer.get()); !result.ok()) return result;
+        if (request.nr_features > kHostFeatureWords) return OpResult{EIO};
         out.assign(words->word, words->word + request.nr_features);
         return OpResult{};
     }
 
-    OpResult cpu_identity(CpuId cpu, ProcessorWords& out) override {
+    OpResult cpu_identity(CpuId cpu, PhysicalCpu& out) override {
         casm_domctl control = {};
         control.op = CASM_OP_cpu_identity;
         control.u.cpu.cpu = cpu.value;
         const OpResult result = domctl(DomId{0}, control);
         if (!result.ok()) return result;
         const auto& words = control.u.cpu;
-        out = ProcessorWords{.apic_id = words.apic_id,
-                             .x2apic_id = words.x2apic_id,
-                             .ext_apic_id = words.ext_apic_id,
-                             .ext_core = words.ext_core,
-                             .ext_node = words.ext_node,
-                             .signature = words.signature,
-                             .leaves = words.leaves,
-                             .idt_base = words.idt_base};
+        out = PhysicalCpu{.cpu = cpu.value,
+                          .apic_id = words.apic_id,
+                          .x2apic_id = words.x2apic_id,
+                          .ext_apic_id = words.ext_apic_id,
+                          .ext_core = words.ext_core,
+                          .ext_node = words.ext_node,
+                          .signature = words.signature,
+                          .leaves = words.leaves,
+                          .idt_base = words.idt_base};
         return result;
     }
 
@@ -243,11 +265,42 @@ class XenHypervisor final : public Hypervisor {
     // lib/x86/cpu-policy.h).
     static constexpr uint32_t kPolicyLeaves = 512;
     static constexpr uint32_t kPolicyMsrs = 64;
-    static constexpr uint32_t kFeatureWords = 64;
+    static constexpr uint32_t kHostFeatureWords = 64;
     struct PolicyData {
         xen_cpuid_leaf_t leaves[kPolicyLeaves];
         xen_msr_entry_t msrs[kPolicyMsrs];
     };
+    static_assert(sizeof(xen_cpuid_leaf_t) == sizeof(CpuidRow) && sizeof(xen_msr_entry_t) == sizeof(MsrRow));
+    static_assert(CpuidRow::kNoSubleaf == XEN_CPUID_NO_SUBLEAF);
+
+    /// `Request`: the structure of the domctl or of the sysctl. Room for a policy.
+    template <typename Request>
+    static void offer(Request& request, PolicyData& data) {
+        request.nr_leaves = kPolicyLeaves;
+        request.nr_msrs = kPolicyMsrs;
+        set_xen_guest_handle_raw(request.leaves, data.leaves);
+        set_xen_guest_handle_raw(request.msrs, data.msrs);
+    }
+
+    template <typename Request>
+    static OpResult take(const Request& request, const PolicyData& data, CpuPolicy& out) {
+        if (request.nr_leaves > kPolicyLeaves || request.nr_msrs > kPolicyMsrs) return OpResult{EIO};
+        out.leaves.clear();
+        out.msrs.clear();
+        for (uint32_t i = 0; i < request.nr_leaves; ++i) {
+            const xen_cpuid_leaf_t& row = data.leaves[i];
+            out.leaves.push_back({row.leaf, row.subleaf, row.a, row.b, row.c, row.d});
+        }
+        for (uint32_t i = 0; i < request.nr_msrs; ++i)
+            out.msrs.push_back({data.msrs[i].idx, data.msrs[i].flags, data.msrs[i].val});
+        return OpResult{};
+    }
+
+    OpResult hypercall(unsigned number, const void* request) {
+        if (xencall1(call_.get(), number, reinterpret_cast<uintptr_t>(request)) < 0)
+            return OpResult{errno == 0 ? EIO : errno};
+        return OpResult{};
+    }
 
     /// Binds the VIRQ at the first wait. Where that fails the timeout of each wait is the notification.
     void bind_notification() {
@@ -271,8 +324,7 @@ class XenHypervisor final : public Hypervisor {
         buffer->interface_version = XEN_DOMCTL_INTERFACE_VERSION;
         buffer->domain = domain.value;
         std::memcpy(buffer->u.pad, &control, sizeof(control));
-        if (xencall1(call_.get(), __HYPERVISOR_domctl, reinterpret_cast<uintptr_t>(buffer.get())) < 0)
-            return OpResult{errno == 0 ? EIO : errno};
+        if (const OpResult result = hypercall(__HYPERVISOR_domctl, buffer.get()); !result.ok()) return result;
         std::memcpy(&control, buffer->u.pad, sizeof(control));
         return OpResult{};
     }

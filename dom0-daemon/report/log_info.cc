@@ -8,6 +8,7 @@
 #include "base/host_text.h"
 #include "casmotion/ring_codec.h"
 #include "casmotion/taxonomy.h"
+#include "cpu/physical_cpu.h"
 #include "report/status_report.h"
 
 namespace casmotion {
@@ -46,6 +47,50 @@ std::string class_list(uint32_t bits) {
     for (const ClassInfo& info : kClasses)
         if ((bits & (1u << info.id)) != 0) out += (out.empty() ? "" : ", ") + std::string(info.name);
     return out;
+}
+
+std::string joined(const std::vector<std::string>& words) {
+    std::string out;
+    for (const std::string& word : words) out += (out.empty() ? "" : ", ") + word;
+    return out;
+}
+
+Json policy_json(const CpuPolicy& policy) {
+    Json leaves = Json::array(), msrs = Json::array();
+    for (const CpuidRow& row : policy.leaves) {
+        Json out = {{"leaf", hex_text(row.leaf)}};
+        if (row.subleaf != CpuidRow::kNoSubleaf) out["subleaf"] = row.subleaf;
+        out["eax"] = hex_text(row.eax);
+        out["ebx"] = hex_text(row.ebx);
+        out["ecx"] = hex_text(row.ecx);
+        out["edx"] = hex_text(row.edx);
+        leaves.push_back(std::move(out));
+    }
+    for (const MsrRow& row : policy.msrs)
+        msrs.push_back({{"msr", hex_text(row.index)}, {"value", hex_text(row.value)}});
+    return {{"vendor", policy.vendor()},
+            {"features", feature_names(feature_words(policy))},
+            {"hidden_inputs", feature_names(hidden_inputs(feature_words(policy)))},
+            {"leaves", leaves},
+            {"msrs", msrs}};
+}
+
+Json isolation_json(uint32_t isolation) {
+    return {{"cpuid", (isolation & CASM_ISOLATE_CPUID) != 0},
+            {"descriptors", (isolation & CASM_ISOLATE_DESCRIPTORS) != 0},
+            {"umip", (isolation & CASM_ISOLATE_UMIP) != 0}};
+}
+
+Json physical_json(const PhysicalCpu& cpu) {
+    return {{"cpu", cpu.cpu},
+            {"apic_id", cpu.apic_id},
+            {"x2apic_id", cpu.x2apic_id},
+            {"ext_apic_id", cpu.ext_apic_id},
+            {"ext_core", cpu.ext_core},
+            {"ext_node", cpu.ext_node},
+            {"signature", hex_text(cpu.signature)},
+            {"leaves", hex_text(cpu.leaves)},
+            {"idt_base", hex_text(cpu.idt_base)}};
 }
 
 Json file_json(const BootFile& file) {
@@ -101,6 +146,14 @@ std::string to_text(const LogInfo& info) {
     out += line("host",
                 printable(manifest.cpu.model_name) + ", Xen " + printable(manifest.xen.version) +
                     (manifest.xen.build_id.empty() ? "" : ", build " + printable(manifest.xen.build_id)));
+    const std::vector<std::string> visible = visible_instructions(manifest.cpu.isolation);
+    out += line("processor",
+                to_text(manifest.cpu.physical) +
+                    (visible.empty() ? std::string(", which the guest could not see")
+                                     : ", which the guest could see: " + joined(visible) + " did not trap"));
+    const std::vector<std::string> features = feature_names(feature_words(manifest.cpu.policy));
+    out += line("CPUID said", printable(manifest.cpu.policy.vendor()) + ", " +
+                                  std::to_string(features.size()) + " features: " + joined(features));
     out += line("pool", hex_text(manifest.pool_first_mfn * 4096) + ", " +
                             with_thousands(manifest.pool_frames) + " frames");
     out +=
@@ -177,7 +230,10 @@ Json to_json(const LogInfo& info) {
                   {"model_name", manifest.cpu.model_name},
                   {"family", manifest.cpu.family},
                   {"model", manifest.cpu.model},
-                  {"stepping", manifest.cpu.stepping}};
+                  {"stepping", manifest.cpu.stepping},
+                  {"policy", policy_json(manifest.cpu.policy)},
+                  {"isolation", isolation_json(manifest.cpu.isolation)},
+                  {"physical", physical_json(manifest.cpu.physical)}};
     out["xen"] = {{"version", manifest.xen.version},
                   {"build_id", manifest.xen.build_id},
                   {"changeset", manifest.xen.changeset},

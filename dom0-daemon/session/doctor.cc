@@ -97,7 +97,27 @@ void examine_cpupool(Findings& out, const HostInfo& info, Toolstack& toolstack) 
     else
         out.add("cpupool", Health::kGood,
                 "'casmotion', id " + std::to_string(pool->id.value) + ", " +
-                    std::to_string(pool->cpus.size()) + " CPU, registered with Xen");
+                    std::to_string(pool->cpus.size()) +
+                    (pool->cpus.size() == 1 ? " CPU" : " CPUs, of which each recording keeps one") +
+                    ", registered with Xen");
+}
+
+/// What a guest can see of the processor without Xen's noticing.
+void examine_isolation(Findings& out, const HostInfo& info) {
+    const bool cpuid = (info.isolation & CASM_ISOLATE_CPUID) != 0;
+    const bool descriptors = (info.isolation & CASM_ISOLATE_DESCRIPTORS) != 0;
+    out.add("cpuid", cpuid ? Health::kGood : Health::kNote,
+            cpuid ? "plain CPUID traps (CPUID faulting): guests see their CPU policy and not this processor"
+                  : "plain CPUID does not trap (no CPUID faulting): guests see the physical CPU, so a log "
+                    "replays only on one that looks like it, and verify cannot tell C2 from the log alone");
+    out.add("descriptors", descriptors ? Health::kGood : Health::kNote,
+            !descriptors
+                ? "SIDT, SGDT, SLDT, STR and SMSW do not trap (no UMIP): guests see addresses of Xen, so "
+                  "verify cannot tell C2 from the log alone"
+            : (info.isolation & CASM_ISOLATE_UMIP) != 0
+                ? "SIDT, SGDT, SLDT, STR and SMSW trap (UMIP) and show guests constants"
+                : "SIDT, SGDT, SLDT, STR and SMSW do not trap (no UMIP), but show guests what is the same on "
+                  "each host with this build of Xen");
 }
 
 void examine_counter_of(Findings& out, const DoctorHost& host, const HostInfo& info, Hypervisor& hypervisor,
@@ -168,7 +188,8 @@ std::vector<Finding> examine(const DoctorHost& host) {
     std::unique_ptr<Toolstack> toolstack;  // only for a Xen that we can work with
     if (!hypervisor.ok()) {
         out.add("xen", Health::kBad, hypervisor.status().message());
-        out.skip({"patches", "interface", "pool", "pool-free"}, "there is no Xen to ask");
+        out.skip({"patches", "interface", "pool", "pool-free", "cpuid", "descriptors"},
+                 "there is no Xen to ask");
     } else {
         out.add("xen", Health::kGood, "this is the control domain of a Xen");
         const OpResult result = (*hypervisor)->host_info(info);
@@ -177,7 +198,7 @@ std::vector<Finding> examine(const DoctorHost& host) {
             out.add("patches", Health::kBad,
                     "this Xen does not have CASMotion's patches, or does not let us ask (" +
                         error_text(result.error) + ")");
-            out.skip({"interface", "pool", "pool-free"}, "Xen has no patches");
+            out.skip({"interface", "pool", "pool-free", "cpuid", "descriptors"}, "Xen has no patches");
         } else {
             out.add("patches", Health::kGood, "Xen has CASMotion's patches");
             const bool same = info.abi == CASM_ABI_VERSION;
@@ -186,6 +207,10 @@ std::vector<Finding> examine(const DoctorHost& host) {
                          : "Xen speaks version " + std::to_string(info.abi) + ", this program version " +
                                std::to_string(CASM_ABI_VERSION) + ": use parts of one release");
             examine_pool(out, info);
+            if (same)
+                examine_isolation(out, info);
+            else
+                out.skip({"cpuid", "descriptors"}, "Xen speaks another version");
         }
     }
 

@@ -17,10 +17,10 @@
 #include "base/host_text.h"
 #include "casmotion/log_writer.h"
 #include "casmotion/taxonomy.h"
-#include "casmotion/trace/hidden_inputs.h"
 #include "hypervisor/op_text.h"
 #include "rings/ring_reader.h"
 #include "session/attend.h"
+#include "session/cpu_session.h"
 #include "session/host_check.h"
 #include "toolstack/xl_create.h"
 
@@ -102,7 +102,8 @@ Status check_config(const DomainConfig& config) {
 }
 
 Manifest make_manifest(const SessionHost& host, const HostInfo& info, DomId domain,
-                       const DomainConfig& config, const RecordRequest& request) {
+                       const DomainConfig& config, const RecordRequest& request, CpuPolicy policy,
+                       const PhysicalCpu& physical) {
     Manifest out;
     out.guest.name = config.name;
     out.guest.uuid = config.uuid;
@@ -113,7 +114,9 @@ Manifest make_manifest(const SessionHost& host, const HostInfo& info, DomId doma
     out.cpu = read_cpu_info();
     // Identity only, compared for a message when a replay differs: a host that does not tell is no obstacle.
     if (!host.hypervisor.host_features(out.cpu.feature_words).ok()) out.cpu.feature_words.clear();
-    if (!host.hypervisor.cpu_policy(domain, out.cpu.policy).ok()) out.cpu.policy.clear();
+    out.cpu.policy = std::move(policy);
+    out.cpu.isolation = info.isolation;
+    out.cpu.physical = physical;
     out.xen = host.toolstack.xen_identity();
     out.pool_first_mfn = info.pool_first_mfn;
     out.pool_frames = info.pool_frames;
@@ -165,21 +168,6 @@ void add_measurements(const RecordOutcome& outcome, Summary& summary) {
         if (status.cycles[cause] != 0) out[name] = status.cycles[cause];
 }
 
-/// Random numbers of the processor reach a guest without Xen's seeing them. (`verify` knows more such
-/// instructions, whose results no ordinary guest looks at.)
-void warn_of_hidden_inputs(const SessionHost& host, const std::string& policy) {
-    const auto rows = trace::parse_cpu_policy(policy);
-    if (!rows) return;
-    std::string hide;
-    for (const std::string& name : trace::visible_hidden_inputs(*rows))
-        if (name == "rdrand" || name == "rdseed") hide += "," + name + "=0";
-    if (!hide.empty())
-        host.progress.notice(
-            "record: this guest can read the processor's random numbers, which no log holds; if it does, its "
-            "replays diverge: hide them with cpuid=\"host" +
-            hide + "\" in its configuration");
-}
-
 /// Xen maps no page of a recorded guest to a back end but console's and xenstore's, so that a device which is
 /// attached meanwhile (`xl block-attach` says nothing) never comes to life: the user should know why.
 void tell_of_devices(const SessionHost& host, DomId domain, std::set<std::string>& seen) {
@@ -215,11 +203,12 @@ Result<RecordReport> record_domain(const SessionHost& host, const HostInfo& info
     LogWriterOptions log_options;
     log_options.kernel = BootFileSource{config.kernel, !request.by_hash};
     if (!config.ramdisk.empty()) log_options.ramdisk = BootFileSource{config.ramdisk, !request.by_hash};
-    const Manifest manifest = make_manifest(host, info, domain, config, request);
+    CASM_ASSIGN(const PhysicalCpu physical, choose_physical_cpu(host, info, domain));
+    CASM_ASSIGN(CpuPolicy policy, choose_guest_cpu(host, domain, request.cpu));
+    const Manifest manifest = make_manifest(host, info, domain, config, request, std::move(policy), physical);
     CASM_ASSIGN(const std::unique_ptr<LogWriter> writer,
                 LogWriter::create(request.log_path, manifest, log_options));
     PendingLog pending(*writer);
-    warn_of_hidden_inputs(host, manifest.cpu.policy);
 
     if (const OpResult result = host.hypervisor.attach(domain, request.ring, RingBytes{0}); !result.ok())
         return op_failure("allocate the log ring of", domain, result);
@@ -230,6 +219,7 @@ Result<RecordReport> record_domain(const SessionHost& host, const HostInfo& info
 
     StartOptions start;
     start.mode = CASM_MODE_RECORD;
+    start.cpu = CpuId{physical.cpu};
     start.account = request.account;
     start.digest_interval = request.digest_interval;
     start.disable = request.disable;

@@ -15,6 +15,7 @@
 #include "base/stop_signal.h"
 #include "casmotion/manifest.h"
 #include "casmotion/status.h"
+#include "cpu/guest_policy.h"
 #include "hypervisor/hypervisor.h"
 #include "session/recorder.h"
 #include "toolstack/toolstack.h"
@@ -41,6 +42,7 @@ struct RecordRequest {
     RecordLimits limits;
     uint64_t digest_interval =
         kDefaultDigestInterval;  ///< entries between memory digests, 0: only start and end
+    GuestCpuChoice cpu;          ///< what the guest sees of the processor
     RingBytes ring{kDefaultLogRingBytes};
     bool account = false;
     uint32_t disable = 0;  ///< classes (as bits) whose hook is switched off, for tests

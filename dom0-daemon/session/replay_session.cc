@@ -12,6 +12,7 @@
 #include "rings/ring_reader.h"
 #include "rings/ring_writer.h"
 #include "session/boot_files.h"
+#include "session/cpu_session.h"
 #include "session/host_check.h"
 
 namespace casmotion {
@@ -43,7 +44,7 @@ void compare(std::vector<std::string>& out, const char* what, const std::string&
 
 /// Not refused: a difference may not matter to this guest, and the replay checks itself. Shown when it
 /// diverges.
-std::vector<std::string> host_differences(const SessionHost& host, const HostInfo& info, DomId domain,
+std::vector<std::string> host_differences(const SessionHost& host, const HostInfo& info,
                                           const Manifest& manifest) {
     std::vector<std::string> out;
     const XenIdentity xen = host.toolstack.xen_identity();
@@ -57,10 +58,6 @@ std::vector<std::string> host_differences(const SessionHost& host, const HostInf
     if (manifest.options.counter != CASM_COUNTER_ABSENT)
         compare(out, "branch counter", std::string(counter_name(manifest.options.counter)),
                 std::string(counter_name(info.counter)));
-    std::string policy;
-    if (!manifest.cpu.policy.empty() && host.hypervisor.cpu_policy(domain, policy).ok() &&
-        policy != manifest.cpu.policy)
-        out.push_back("the guest's CPU policy is another than when it was recorded");
     return out;
 }
 
@@ -74,6 +71,14 @@ Result<ReplayReport> replay_once(const SessionHost& host, LogReader& reader, con
     CASM_ASSIGN(const HostInfo info, require_recording_host(host.hypervisor));
     CASM_TRY(check_pool_place(info, manifest));
     CASM_TRY(check_counter(info, manifest));
+    CASM_TRY(check_guest_cpu(host, manifest));
+    if (manifest.options.counter != CASM_COUNTER_ABSENT && manifest.options.counter != info.counter)
+        host.progress.notice("replay: recorded with the branch counter of " +
+                             std::string(counter_name(manifest.options.counter)) +
+                             ", replayed with that of " + std::string(counter_name(info.counter)) +
+                             ": both count conditional branches; points named by state are looked for with a "
+                             "count of all branches, which the two do differently");
+    CASM_ASSIGN(const CpuId cpu, find_physical_cpu(host, info, manifest));
     CASM_TRY(require_room(info, manifest.guest.memory_kib * 1024));
     CASM_TRY(wait_for_pool(host.hypervisor, host.toolstack, host.clock, kPoolPatience));
     CASM_ASSIGN(const BootFiles files, open_boot_files(reader, request.kernel, request.ramdisk));
@@ -87,6 +92,10 @@ Result<ReplayReport> replay_once(const SessionHost& host, LogReader& reader, con
     OwnedDomain owned(host.toolstack, domain);
     if (host.stop.requests() > 0)
         return Status(Category::kInconclusive, "interrupted before the replay began");
+    ReplayReport report;
+    report.domain = domain;
+    report.host_differences = host_differences(host, info, manifest);
+    CASM_TRY(restore_guest_cpu(host, domain, manifest.cpu.policy, report.host_differences));
 
     if (const OpResult result = host.hypervisor.attach(domain, request.log_ring, request.feed_ring);
         !result.ok())
@@ -99,13 +108,10 @@ Result<ReplayReport> replay_once(const SessionHost& host, LogReader& reader, con
     CASM_ASSIGN(RingReader log_ring, RingReader::open(log_mapping->base(), request.log_ring));
     CASM_ASSIGN(RingWriter feed_ring, RingWriter::open(feed_mapping->base(), request.feed_ring));
 
-    ReplayReport report;
-    report.domain = domain;
-    report.host_differences = host_differences(host, info, domain, manifest);
     Replayer replayer(host.hypervisor, domain, log_ring, feed_ring, reader, host.clock, host.stop,
                       host.progress, console);
     CASM_TRY(replayer.prefill());
-    CASM_ASSIGN(const std::optional<ReplayOutcome> at_start, replayer.start(request.margin_branches));
+    CASM_ASSIGN(const std::optional<ReplayOutcome> at_start, replayer.start(request.margin_branches, cpu));
     if (at_start) {
         report.outcome = *at_start;
     } else {

@@ -41,7 +41,7 @@ Status Replayer::prefill() {
     return feed();
 }
 
-Result<std::optional<ReplayOutcome>> Replayer::start(uint32_t margin_branches) {
+Result<std::optional<ReplayOutcome>> Replayer::start(uint32_t margin_branches, std::optional<CpuId> cpu) {
     started_ns_ = clock_.now_ns();
     StartOptions options;
     options.mode = CASM_MODE_REPLAY;
@@ -49,6 +49,7 @@ Result<std::optional<ReplayOutcome>> Replayer::start(uint32_t margin_branches) {
     options.check_bits = reader_.manifest().options.check_bits;
     options.counter = reader_.manifest().options.counter != CASM_COUNTER_ABSENT;
     options.margin_branches = margin_branches;
+    options.cpu = cpu;
     const OpResult result = hypervisor_.start(domain_, options);
     if (result.ok()) return std::optional<ReplayOutcome>{};
     if (result.error != EXDEV) return op_failure("start the replay of", domain_, result);

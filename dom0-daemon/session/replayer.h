@@ -55,8 +55,9 @@ class Replayer {
 
     /// Starts the replay in Xen and compares the initial state. Outcome kDiverged if it differs; nothing then
     /// runs. nullopt: all right, unpause the domain and call run(). A log with a branch counter is replayed
-    /// with the host's; `margin_branches` as in StartOptions.
-    Result<std::optional<ReplayOutcome>> start(uint32_t margin_branches = 0);
+    /// with the host's; `margin_branches` and `cpu` as in StartOptions.
+    Result<std::optional<ReplayOutcome>> start(uint32_t margin_branches = 0,
+                                               std::optional<CpuId> cpu = std::nullopt);
 
     /// Feeds and drains until the end. `stall_limit_ns`: give up after that long without progress, 0: never.
     Result<ReplayOutcome> run(uint64_t stall_limit_ns);

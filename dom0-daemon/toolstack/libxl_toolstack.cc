@@ -41,6 +41,13 @@ class ScopedConfig {
     libxl_domain_config config_;
 };
 
+std::vector<CpuId> cpus_of(const libxl_bitmap& bitmap) {
+    std::vector<CpuId> out;
+    for (int bit = 0; bit < static_cast<int>(bitmap.size) * 8; ++bit)
+        if (libxl_bitmap_test(&bitmap, bit) != 0) out.push_back(CpuId{static_cast<uint32_t>(bit)});
+    return out;
+}
+
 class ScopedBitmap {
   public:
     ScopedBitmap() { libxl_bitmap_init(&bitmap_); }
@@ -48,12 +55,7 @@ class ScopedBitmap {
     ScopedBitmap& operator=(const ScopedBitmap&) = delete;
     ~ScopedBitmap() { libxl_bitmap_dispose(&bitmap_); }
     libxl_bitmap* get() { return &bitmap_; }
-    std::vector<CpuId> cpus() const {
-        std::vector<CpuId> out;
-        for (int bit = 0; bit < static_cast<int>(bitmap_.size) * 8; ++bit)
-            if (libxl_bitmap_test(&bitmap_, bit) != 0) out.push_back(CpuId{static_cast<uint32_t>(bit)});
-        return out;
-    }
+    std::vector<CpuId> cpus() const { return cpus_of(bitmap_); }
 
   private:
     libxl_bitmap bitmap_;
@@ -171,6 +173,17 @@ class LibxlToolstack final : public Toolstack {
         return std::optional<DomainState>{state};
     }
 
+    Result<std::vector<CpuId>> domain_cpus(DomId domain) override {
+        int vcpus = 0, host_cpus = 0;
+        libxl_vcpuinfo* list = libxl_list_vcpu(ctx_.get(), domain.value, &vcpus, &host_cpus);
+        if (list == nullptr || vcpus == 0)
+            return failure("cannot read the CPU affinity of domain " + std::to_string(domain.value),
+                           ERROR_FAIL);
+        std::vector<CpuId> cpus = cpus_of(list[0].cpumap);
+        libxl_vcpuinfo_list_free(list, vcpus);
+        return cpus;
+    }
+
     Result<DomainConfig> domain_config(DomId domain) override {
         ScopedConfig config;
         int rc = libxl_retrieve_domain_configuration(ctx_.get(), domain.value, config.get(), nullptr);
@@ -231,6 +244,10 @@ class LibxlToolstack final : public Toolstack {
             !replace(config->b_info.kernel, options.kernel_path) ||
             !replace(config->b_info.ramdisk, options.ramdisk_path))
             return internal_error("out of memory");
+        // The guest gets the recorded CPU policy, in which its configuration's cpuid= is contained. libxl
+        // would refuse a cpuid= about leaves that this processor does not have.
+        libxl_cpuid_dispose(&config->b_info.cpuid);
+        config->b_info.cpuid = nullptr;
         // Nothing restarts or keeps a replay's domain but us.
         config->on_poweroff = config->on_reboot = config->on_crash = config->on_watchdog =
             config->on_soft_reset = LIBXL_ACTION_ON_SHUTDOWN_PRESERVE;
@@ -347,9 +364,7 @@ class LibxlToolstack final : public Toolstack {
             CpupoolInfo info;
             info.id = CpupoolId{list[i].poolid};
             info.name = text_or_empty(list[i].pool_name);
-            for (int bit = 0; bit < static_cast<int>(list[i].cpumap.size) * 8; ++bit)
-                if (libxl_bitmap_test(&list[i].cpumap, bit) != 0)
-                    info.cpus.push_back(CpuId{static_cast<uint32_t>(bit)});
+            info.cpus = cpus_of(list[i].cpumap);
             out.push_back(std::move(info));
         }
         libxl_cpupoolinfo_list_free(list, count);

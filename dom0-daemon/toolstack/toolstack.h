@@ -89,6 +89,9 @@ class Toolstack {
     virtual std::string domain_name(DomId domain) = 0;
     /// State of a domain; nullopt when it does not exist (any more).
     virtual Result<std::optional<DomainState>> domain_state(DomId domain) = 0;
+    /// Physical CPUs that vCPU 0 of a domain may run on, ascending: its hard affinity, whatever its cpupool
+    /// has.
+    virtual Result<std::vector<CpuId>> domain_cpus(DomId domain) = 0;
     /// Configuration that a domain was created with.
     virtual Result<DomainConfig> domain_config(DomId domain) = 0;
 

@@ -37,7 +37,10 @@ std::string number(std::uint64_t value) {
 
 Status wrong_version(std::uint32_t version) {
     return log_invalid("log format version " + number(version) + ", this program reads version " +
-                       number(kLogFormatVersion));
+                       number(kLogFormatVersion) +
+                       (version < kLogFormatVersion
+                            ? ": an older release recorded it; read and replay it with that one"
+                            : ""));
 }
 
 }  // namespace

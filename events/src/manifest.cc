@@ -21,6 +21,9 @@ namespace {
 
 constexpr std::size_t kTextMaxBytes = 1u << 20;
 
+// Xen has at most some 110 leaves and 2 MSRs.
+constexpr int kPolicyLeavesMax = 1024, kPolicyMsrsMax = 64;
+
 void to_pb(const BootFile& file, pb::BootFile* out) {
     out->set_name(file.name);
     out->set_sha256(file.sha256.data(), file.sha256.size());
@@ -38,6 +41,60 @@ Result<BootFile> from_pb(const pb::BootFile& in, const char* what) {
     file.size_bytes = in.size_bytes();
     file.embedded = in.embedded();
     return file;
+}
+
+void to_pb(const CpuPolicy& policy, pb::CpuPolicy* out) {
+    for (const CpuidRow& row : policy.leaves) {
+        pb::CpuidRow* to = out->add_leaves();
+        to->set_leaf(row.leaf);
+        to->set_subleaf(row.subleaf);
+        to->set_eax(row.eax);
+        to->set_ebx(row.ebx);
+        to->set_ecx(row.ecx);
+        to->set_edx(row.edx);
+    }
+    for (const MsrRow& row : policy.msrs) {
+        pb::MsrRow* to = out->add_msrs();
+        to->set_index(row.index);
+        to->set_flags(row.flags);
+        to->set_value(row.value);
+    }
+}
+
+Result<CpuPolicy> from_pb(const pb::CpuPolicy& in) {
+    if (in.leaves_size() > kPolicyLeavesMax || in.msrs_size() > kPolicyMsrsMax)
+        return log_invalid("manifest: the CPU policy has " + std::to_string(in.leaves_size()) +
+                           " leaves and " + std::to_string(in.msrs_size()) + " MSRs, must be at most " +
+                           std::to_string(kPolicyLeavesMax) + " and " + std::to_string(kPolicyMsrsMax));
+    CpuPolicy policy;
+    for (const pb::CpuidRow& row : in.leaves())
+        policy.leaves.push_back({row.leaf(), row.subleaf(), row.eax(), row.ebx(), row.ecx(), row.edx()});
+    for (const pb::MsrRow& row : in.msrs()) policy.msrs.push_back({row.index(), row.flags(), row.value()});
+    return policy;
+}
+
+void to_pb(const PhysicalCpu& cpu, pb::PhysicalCpu* out) {
+    out->set_cpu(cpu.cpu);
+    out->set_apic_id(cpu.apic_id);
+    out->set_x2apic_id(cpu.x2apic_id);
+    out->set_ext_apic_id(cpu.ext_apic_id);
+    out->set_ext_core(cpu.ext_core);
+    out->set_ext_node(cpu.ext_node);
+    out->set_signature(cpu.signature);
+    out->set_leaves(cpu.leaves);
+    out->set_idt_base(cpu.idt_base);
+}
+
+PhysicalCpu from_pb(const pb::PhysicalCpu& in) {
+    return {.cpu = in.cpu(),
+            .apic_id = in.apic_id(),
+            .x2apic_id = in.x2apic_id(),
+            .ext_apic_id = in.ext_apic_id(),
+            .ext_core = in.ext_core(),
+            .ext_node = in.ext_node(),
+            .signature = in.signature(),
+            .leaves = in.leaves(),
+            .idt_base = in.idt_base()};
 }
 
 template <typename Message>
@@ -67,8 +124,7 @@ std::string to_hex(const Sha256& hash) {
 }
 
 Result<std::string> serialize(const Manifest& m) {
-    for (const std::string* text :
-         {&m.guest.config_json, &m.guest.cmdline, &m.cpu.policy, &m.xen.command_line})
+    for (const std::string* text : {&m.guest.config_json, &m.guest.cmdline, &m.xen.command_line})
         if (text->size() > kTextMaxBytes)
             return Status(Category::kUsage, "manifest: a text of " + std::to_string(text->size()) +
                                                 " bytes is over the limit of " +
@@ -92,7 +148,9 @@ Result<std::string> serialize(const Manifest& m) {
     cpu->set_model(m.cpu.model);
     cpu->set_stepping(m.cpu.stepping);
     cpu->mutable_feature_words()->Add(m.cpu.feature_words.begin(), m.cpu.feature_words.end());
-    cpu->set_policy(m.cpu.policy);
+    to_pb(m.cpu.policy, cpu->mutable_policy());
+    cpu->set_isolation(m.cpu.isolation);
+    to_pb(m.cpu.physical, cpu->mutable_physical());
     pb::Xen* xen = out.mutable_xen();
     xen->set_version(m.xen.version);
     xen->set_build_id(m.xen.build_id);
@@ -137,7 +195,10 @@ Result<Manifest> parse_manifest(std::string_view payload) {
              .model = in.cpu().model(),
              .stepping = in.cpu().stepping(),
              .feature_words = {in.cpu().feature_words().begin(), in.cpu().feature_words().end()},
-             .policy = in.cpu().policy()};
+             .policy = {},
+             .isolation = in.cpu().isolation(),
+             .physical = from_pb(in.cpu().physical())};
+    CASM_ASSIGN(m.cpu.policy, from_pb(in.cpu().policy()));
     m.xen = {.version = in.xen().version(),
              .build_id = in.xen().build_id(),
              .changeset = in.xen().changeset(),

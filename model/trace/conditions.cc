@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
+#include "casmotion/cpu_policy.h"
 #include "casmotion/taxonomy.h"
-#include "casmotion/trace/hidden_inputs.h"
 
 namespace casmotion::trace {
 
@@ -72,28 +72,39 @@ void judge_hidden(ConditionResult& c2, const Manifest& manifest) {
         c2.cls = off.front();
         return;
     }
+    std::vector<std::string> untold;
     if (manifest.abi_version > CASM_ABI_VERSION)
-        cannot_tell(c2, "the hypervisor had interface " + number(manifest.abi_version) +
-                            ", this program knows " + number(CASM_ABI_VERSION) +
-                            ": there may be classes of events it has never heard of");
+        untold.push_back("the hypervisor had interface " + number(manifest.abi_version) +
+                         ", this program knows " + number(CASM_ABI_VERSION) +
+                         ": there may be classes of events it has never heard of");
     if (manifest.xen.version.empty())
-        cannot_tell(c2, "the log does not say which hypervisor removed the hidden inputs");
-    const auto rows = parse_cpu_policy(manifest.cpu.policy);
-    if (!rows) {
-        cannot_tell(
-            c2, "the log has no CPU policy: whether the guest saw instructions such as RDRAND is not known");
-        return;
-    }
-    const auto visible = visible_hidden_inputs(*rows);
+        untold.emplace_back("the log does not say which hypervisor removed the hidden inputs");
+    const CpuPolicy& policy = manifest.cpu.policy;
+    if (policy.leaves.empty())
+        untold.emplace_back(
+            "the log has no CPU policy: whether the guest saw instructions such as RDRAND is not known");
+    const auto visible = feature_names(hidden_inputs(feature_words(policy)));
     if (!visible.empty())
-        cannot_tell(c2,
-                    "the guest could see instructions that read something unlogged and cannot be trapped: " +
-                        list(visible) + "; --replay decides, cpuid=\"host," + visible.front() + "=0" +
-                        "\" and so on in the guest's configuration hides them");
+        untold.push_back("the guest could see instructions that read something unlogged and do not trap: " +
+                         list(visible) + " ('record' hides them unless --allow-hidden keeps them)");
+    const std::string cpu = "CPU " + number(manifest.cpu.physical.cpu);
+    if ((manifest.cpu.isolation & CASM_ISOLATE_CPUID) == 0)
+        untold.push_back("plain CPUID did not trap: the guest could see " + cpu +
+                         " of the host and what it can do, whatever its CPU policy says");
+    if ((manifest.cpu.isolation & CASM_ISOLATE_DESCRIPTORS) == 0)
+        untold.push_back(
+            "SIDT, SGDT, SLDT, STR and SMSW did not trap: the guest could see addresses of Xen on " + cpu);
+    if (!untold.empty()) {
+        std::string reason;
+        for (const std::string& each : untold) reason += (reason.empty() ? "" : "; ") + each;
+        cannot_tell(c2, reason + "; --replay decides");
+    }
     if (c2.verdict == Verdict::kHolds)
         c2.reason = "every class was logged, by Xen " + manifest.xen.version + " with interface " +
-                    number(manifest.abi_version) + "; the guest's CPU policy (" + number(rows->size()) +
-                    " rows) shows no instruction with a hidden input";
+                    number(manifest.abi_version) + "; the guest's CPU policy (" +
+                    number(policy.leaves.size()) +
+                    " rows) shows no instruction with a hidden input; CPUID and the instructions that read "
+                    "descriptor registers do not show it the physical CPU";
 }
 
 // C6: is there something to compare, everywhere?

@@ -100,6 +100,10 @@ TraceReport check_trace(LogReader& reader, const TraceOptions& options) {
     });
     report.timeline = timeline.take();
     windows.finish();
+    const CpuIdentity& cpu = reader.manifest().cpu;
+    report.isolation = cpu.isolation;
+    report.physical = cpu.physical;
+    report.hidden_inputs = feature_names(hidden_inputs(feature_words(cpu.policy)));
     report.conditions = trace::judge(reader, report, facts);
 
     std::optional<std::uint64_t> out_of_place;

@@ -83,6 +83,13 @@ std::string to_json(const TraceReport& report) {
     out["time_points"] = {{"entries", report.log.ordinals},
                           {"between_entries", report.apoints},
                           {"named_by_state", report.apoints_by_state}};
+    out["processor"] = {{"cpu", report.physical.cpu},
+                        {"apic_id", report.physical.apic_id},
+                        {"signature", report.physical.signature},
+                        {"cpuid_trapped", (report.isolation & CASM_ISOLATE_CPUID) != 0},
+                        {"descriptors_constant", (report.isolation & CASM_ISOLATE_DESCRIPTORS) != 0},
+                        {"descriptors_trapped", (report.isolation & CASM_ISOLATE_UMIP) != 0},
+                        {"hidden_inputs", report.hidden_inputs}};
     out["queries"] = {{"windows", report.queries.windows},
                       {"shapes", report.queries.shapes},
                       {"queries", report.queries.queries},

@@ -67,6 +67,5 @@ def config(name: str) -> str:
         'on_crash = "destroy"',
     ]
     if recordable:
-        # What Xen cannot intercept must not be used (docs/design-notes.md, known limits).
-        lines += ['pool = "casmotion"', 'cpuid = "host,rdrand=0,rdseed=0"']
+        lines.append('pool = "casmotion"')
     return "\n".join(lines) + "\n"

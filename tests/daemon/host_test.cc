@@ -101,6 +101,39 @@ TEST_F(DoctorTest, CounterIsJudgedByItsTest) {
     EXPECT_EQ(health_of("counter"), Health::kSkipped);
 }
 
+TEST_F(DoctorTest, SaysWhatGuestsSeeOfTheProcessor) {
+    const auto line_of = [this](const char* check) {
+        for (const Finding& finding : examined())
+            if (finding.check == check) return std::string(name_of(finding.health)) + " " + finding.text;
+        return std::string();
+    };
+    xen_.info.isolation = 0;
+    EXPECT_TRUE(line_of("cpuid").starts_with("note plain CPUID does not trap")) << line_of("cpuid");
+    EXPECT_TRUE(contains(line_of("descriptors"), "guests see addresses of Xen"));
+    EXPECT_TRUE(verdict_of(examined()).ok());  // no obstacle
+    xen_.info.isolation = CASM_ISOLATE_CPUID | CASM_ISOLATE_DESCRIPTORS;
+    EXPECT_TRUE(line_of("cpuid").starts_with("ok plain CPUID traps")) << line_of("cpuid");
+    EXPECT_TRUE(line_of("descriptors").starts_with("ok ")) << line_of("descriptors");
+    EXPECT_TRUE(contains(line_of("descriptors"), "no UMIP"));
+    xen_.info.isolation |= CASM_ISOLATE_UMIP;
+    EXPECT_TRUE(contains(line_of("descriptors"), "trap (UMIP)"));
+    xen_.info.abi = CASM_ABI_VERSION - 1;
+    EXPECT_EQ(health_of("cpuid"), Health::kSkipped);
+    has_xen_ = false;
+    EXPECT_EQ(health_of("descriptors"), Health::kSkipped);
+}
+
+TEST_F(DoctorTest, SaysHowManyCpusThePoolHas) {
+    const auto line_of_pool = [this] {
+        for (const Finding& finding : examined())
+            if (finding.check == "cpupool") return finding.text;
+        return std::string();
+    };
+    EXPECT_TRUE(contains(line_of_pool(), " 1 CPU,")) << line_of_pool();
+    toolstack_.pools[1].cpus = {CpuId{1}, CpuId{2}};
+    EXPECT_TRUE(contains(line_of_pool(), " 2 CPUs, of which each recording keeps one")) << line_of_pool();
+}
+
 TEST_F(DoctorTest, NamesWhatIsMissing) {
     has_xen_ = false;
     EXPECT_EQ(health_of("xen"), Health::kBad);

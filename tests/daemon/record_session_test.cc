@@ -4,9 +4,9 @@
 #include "session/record_session.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 
-#include "casmotion/trace/hidden_inputs.h"
 #include "report/session_report.h"
 #include "support/session_fixture.h"
 
@@ -31,7 +31,8 @@ TEST_F(SessionTest, RecordsAPausedDomainAndLeavesItToItsOwner) {
     EXPECT_TRUE(manifest.kernel.embedded);
     EXPECT_TRUE(manifest.ramdisk->embedded);
     EXPECT_EQ(manifest.pool_first_mfn, xen_.info.pool_first_mfn);
-    EXPECT_EQ(manifest.cpu.policy, "policy");
+    EXPECT_EQ(manifest.cpu.policy, xen_.default_policy);
+    EXPECT_TRUE(xen_.policies_set.empty());  // nothing to hide
     EXPECT_EQ(manifest.xen.build_id, "b0b0");
     EXPECT_EQ(read_all(**reader).records, trace_);
 }
@@ -225,21 +226,139 @@ TEST_F(SessionTest, WhatXenMeasuredIsToldAndKept) {
     EXPECT_EQ(json["xen"]["branches"], 999);
 }
 
-TEST_F(SessionTest, RandomNumbersOfTheProcessorAreWarnedOf) {
-    using trace::CpuidRow;
-    xen_.policy = trace::serialize_cpu_policy({CpuidRow{.leaf = 1, .subleaf = ~0u, .ecx = 1u << 30},
-                                               CpuidRow{.leaf = 7, .subleaf = 0, .ebx = 1u << 18}});
+// From start to end, and the log says which and what the guest could see of it.
+TEST_F(SessionTest, TheGuestKeepsOneCpuOfThePool) {
+    xen_.info.isolation = CASM_ISOLATE_DESCRIPTORS;
+    toolstack_.pools[1].cpus = {CpuId{2}, CpuId{3}};
+    toolstack_.affinity = {CpuId{1}, CpuId{3}};
+    xen_.cpus[3].idt_base = 0xffff830000003000;
     recorded();
-    EXPECT_TRUE(std::any_of(progress_.notices.begin(), progress_.notices.end(), [](const std::string& line) {
-        return contains(line, "cpuid=\"host,rdrand=0,rdseed=0\"");
-    }));
+    EXPECT_EQ(xen_.last_start.cpu, CpuId{3});
+    auto reader = LogReader::open(folder_ / "log");
+    ASSERT_TRUE(reader.ok());
+    const CpuIdentity& cpu = (*reader)->manifest().cpu;
+    EXPECT_EQ(cpu.isolation, CASM_ISOLATE_DESCRIPTORS);
+    EXPECT_EQ(cpu.physical.cpu, 3u);
+    EXPECT_EQ(cpu.physical.apic_id, 3u);
+    EXPECT_EQ(cpu.physical.idt_base, 0xffff830000003000u);
 }
 
-TEST_F(SessionTest, GuestThatSeesNoRandomNumbersIsRecordedInSilence) {
-    xen_.policy =
-        trace::serialize_cpu_policy({trace::CpuidRow{.leaf = 1, .subleaf = ~0u, .ecx = ~(1u << 30)}});
+TEST_F(SessionTest, WithoutACpuForTheGuestNothingIsRecorded) {
+    toolstack_.add_domain("guest", trace_);
+    toolstack_.affinity = {CpuId{0}};
+    expect_refused(Category::kHostLacks,
+                   "the recording cpupool has CPU 1, and the domain may run on none of them");
+    toolstack_.pools[1].cpus.clear();
+    expect_refused(Category::kHostLacks, "the recording cpupool has no CPU");
+    toolstack_.pools[1].cpus = {CpuId{9}};
+    toolstack_.affinity = {CpuId{9}};
+    expect_refused(Category::kHostLacks, "Xen does not say what a guest sees of CPU 9");
+}
+
+class CpuOfRecordingTest : public SessionTest {
+  protected:
+    void expect_noticed(const std::string& part) {
+        EXPECT_TRUE(std::any_of(progress_.notices.begin(), progress_.notices.end(),
+                                [&](const std::string& line) { return contains(line, part); }))
+            << part;
+    }
+
+    /// What the log says that the guest saw.
+    CpuPolicy policy_of_log() {
+        auto reader = LogReader::open(folder_ / "log");
+        return reader.ok() ? (*reader)->manifest().cpu.policy : CpuPolicy();
+    }
+};
+
+TEST_F(CpuOfRecordingTest, WhatNoLogHoldsIsHiddenFromAFileAndFromADomain) {
+    xen_.max_policy = xen_.default_policy = fake_policy(
+        {"fpu", "sse2", "xsave", "avx", "rdrand", "rdseed", "rtm", "rdpid", "xsavec", "xsaveopt"});
+    const std::vector<std::string> left = {"fpu", "sse2", "xsave", "avx"};
+    for (const bool file : {true, false}) {
+        SCOPED_TRACE(file);
+        request_.target = file ? folder_ / "guest.cfg" : "guest";
+        request_.log_path = folder_ / (file ? "log-of-file" : "log");
+        progress_.notices.clear();
+        recorded();
+        ASSERT_EQ(xen_.policies_set.size(), file ? 1u : 2u);
+        EXPECT_EQ(feature_names(feature_words(xen_.policies_set.back())), left);
+        expect_noticed(
+            "hidden from the guest, as no log holds what they tell: rdrand, xsaveopt, xsavec, rtm, rdseed, "
+            "rdpid "
+            "(--allow-hidden NAME keeps one)");
+    }
+    EXPECT_EQ(feature_names(feature_words(policy_of_log())), left);
+}
+
+// Of a feature that nobody has judged, nobody knows that it is a function of the guest's state.
+TEST_F(CpuOfRecordingTest, FeaturesOfUnknownMeaningAreHidden) {
+    FeatureWords words = feature_words(xen_.default_policy);
+    words[9] |= 1u << 31 | 1u << 6;
+    set_feature_words(xen_.default_policy, words);
+    xen_.max_policy = xen_.default_policy;
     recorded();
-    for (const std::string& line : progress_.notices) EXPECT_FALSE(contains(line, "random")) << line;
+    EXPECT_EQ(feature_words(policy_of_log())[9], 1u << 31);
+    expect_noticed("hidden from the guest, as no log holds what they tell: leaf 7:0 edx bit 6");
+}
+
+TEST_F(CpuOfRecordingTest, WhatIsAllowedStaysAndIsWarnedOf) {
+    xen_.max_policy = xen_.default_policy = fake_policy({"fpu", "rdrand", "rdseed"});
+    request_.cpu.allowed = {"rdrand"};
+    recorded();
+    EXPECT_EQ(feature_names(feature_words(policy_of_log())), (std::vector<std::string>{"fpu", "rdrand"}));
+    expect_noticed("the guest sees rdrand: if it uses them, its replays diverge");
+}
+
+TEST_F(CpuOfRecordingTest, OnlyWhatIsHiddenCanBeAllowed) {
+    EXPECT_TRUE(check_allowed({"rdrand", "waitpkg", "xsaveopt"}).ok());
+    for (const char* name : {"avx", "RDRAND", "", "rdrand,rdseed"}) {
+        const Status status = check_allowed({name});
+        EXPECT_EQ(status.category(), Category::kUsage) << name;
+        EXPECT_TRUE(contains(status.message(), "it hides: ds, rdrand, ")) << status.message();
+    }
+}
+
+TEST_F(CpuOfRecordingTest, APortableGuestSeesWhatTheVendorsHaveInCommon) {
+    xen_.max_policy = xen_.default_policy =
+        fake_policy({"fpu", "sep", "sse2", "sse3", "xsave", "avx", "rdtscp", "syscall", "nx", "page1gb", "lm",
+                     "lahf-lm", "sse4a", "fsgsbase"});
+    request_.cpu.portable = true;
+    recorded();
+    const CpuPolicy policy = policy_of_log();
+    EXPECT_EQ(feature_names(feature_words(policy)),
+              (std::vector<std::string>{"fpu", "sse2", "sse3", "syscall", "nx", "lm", "lahf-lm"}));
+    EXPECT_EQ(policy.vendor(), "CASMPortable");
+    EXPECT_EQ(policy.find(0)->eax, 7u);
+    EXPECT_EQ(policy.find(0x80000000)->eax, 0x80000008u);
+    EXPECT_EQ(policy.find(0xd), nullptr);
+    EXPECT_EQ(policy.find(0x8000001e), nullptr);
+    expect_noticed(
+        "what AMD and Intel have in common, and not sep, xsave, avx, page1gb, rdtscp, sse4a, fsgsbase");
+}
+
+// Levelled from two processors, the guest sees the same.
+TEST_F(CpuOfRecordingTest, PortableGuestsOfTwoVendorsSeeTheSame) {
+    const std::vector<std::string> common = {"fpu", "sse2", "sse4-2", "popcnt", "syscall", "nx", "lm"};
+    std::vector<std::string> amd = common, intel = common;
+    amd.insert(amd.end(), {"sse4a", "svm", "xsave", "avx", "3dnowprefetch", "cr8-legacy"});
+    intel.insert(intel.end(), {"sep", "ss", "ds"});
+    GuestCpuChoice choice;
+    choice.portable = true;
+    EXPECT_EQ(recording_policy(fake_policy(amd, "AuthenticAMD", 0xd), choice),
+              recording_policy(fake_policy(intel, "GenuineIntel", 0xb), choice));
+}
+
+TEST_F(CpuOfRecordingTest, APolicyThatXenDoesNotTakeIsSaid) {
+    xen_.max_policy = xen_.default_policy = fake_policy({"fpu", "rdrand"});
+    toolstack_.add_domain("guest", trace_);
+    xen_.set_cpu_policy_error = EINVAL;
+    expect_refused(Category::kHostLacks,
+                   "Xen does not accept the guest's CPU policy on this processor: CPUID leaf 0x7:0");
+    xen_.set_cpu_policy_error = EPERM;
+    expect_refused(Category::kHostLacks, "cannot give a CPU policy to domain 5: not permitted");
+    xen_.set_cpu_policy_error = 0;
+    xen_.cpu_policy_error = EOPNOTSUPP;
+    expect_refused(Category::kHostLacks, "cannot read the CPU policy of domain 5");
 }
 
 TEST_F(SessionTest, DomainThatIsBeingDestroyedIsWaitedFor) {

@@ -208,7 +208,7 @@ TEST(LogDamage, OtherVersionsAreNamed) {
     std::memcpy(manifest.data() + 20, &crc, sizeof(crc));
     EXPECT_EQ(open_status(files).category(), Category::kLogInvalid);
     EXPECT_EQ(open_status(files).message(),
-              "log 'memory': log format version 9, this program reads version 1");
+              "log 'memory': log format version 9, this program reads version 2");
 }
 
 TEST(LogDamage, MissingFilesAreNamed) {

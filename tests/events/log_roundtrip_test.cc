@@ -249,8 +249,11 @@ TEST(Manifest, RefusesNonsense) {
     manifest.options.check_bits = 17;
     EXPECT_FALSE(parse_manifest(serialize(manifest).value()).ok());
     manifest = synthetic_manifest({});
-    manifest.format_version = 2;
-    EXPECT_NE(parse_manifest(serialize(manifest).value()).status().message().find("version 2"),
+    manifest.format_version = kLogFormatVersion + 1;
+    EXPECT_NE(parse_manifest(serialize(manifest).value())
+                  .status()
+                  .message()
+                  .find("version " + std::to_string(kLogFormatVersion + 1)),
               std::string::npos);
     manifest = synthetic_manifest({});
     manifest.guest.config_json.assign((1u << 20) + 1, 'x');

@@ -13,12 +13,13 @@
 #include <vector>
 
 #include "casm_abi.h"
+#include "casmotion/cpu_policy.h"
 #include "casmotion/status.h"
 
 namespace casmotion {
 
 // Version of the log format that this code writes, and the only one that it reads.
-inline constexpr std::uint32_t kLogFormatVersion = 1;
+inline constexpr std::uint32_t kLogFormatVersion = 2;
 
 using Sha256 = std::array<std::uint8_t, 32>;
 
@@ -46,12 +47,27 @@ struct GuestIdentity {
     bool operator==(const GuestIdentity&) const = default;
 };
 
+// What instructions that do not trap tell a guest about the physical CPU that it runs on, besides its
+// features: CASM_OP_cpu_identity.
+struct PhysicalCpu {
+    std::uint32_t cpu = 0;  // as Xen numbers them
+    std::uint32_t apic_id = 0, x2apic_id = 0;
+    std::uint32_t ext_apic_id = 0, ext_core = 0, ext_node = 0;
+    std::uint32_t signature = 0;  // leaf 1, EAX
+    std::uint64_t leaves = 0;     // hash of the other leaves
+    std::uint64_t idt_base = 0;   // what SIDT tells
+
+    bool operator==(const PhysicalCpu&) const = default;
+};
+
 struct CpuIdentity {
     std::string vendor;      // "AuthenticAMD"
     std::string model_name;  // as in /proc/cpuinfo
     std::uint32_t family = 0, model = 0, stepping = 0;
     std::vector<std::uint32_t> feature_words;  // host featureset as Xen numbers it
-    std::string policy;                        // the guest's CPU policy as Xen serialises it; opaque bytes
+    CpuPolicy policy = {};                     // the guest's, as it was when it started
+    std::uint32_t isolation = 0;  // CASM_ISOLATE_*: what the guest could not see of the processor
+    PhysicalCpu physical = {};    // that it ran on, from start to end
 
     bool operator==(const CpuIdentity&) const = default;
 };

@@ -49,6 +49,7 @@ class FakeToolstack final : public Toolstack {
         if (!xen_.domains.contains(domain.value)) return std::optional<DomainState>{};
         return std::optional<DomainState>{states[domain.value]};
     }
+    Result<std::vector<CpuId>> domain_cpus(DomId) override { return affinity; }
     Result<DomainConfig> domain_config(DomId domain) override { return configs[domain.value]; }
     Result<DomId> create_from_file(const std::string& path, const std::string& pool) override {
         if (!create_status.ok()) return create_status;
@@ -119,6 +120,7 @@ class FakeToolstack final : public Toolstack {
     std::vector<uint32_t> ends;  // SHUTDOWN_* codes of wait_for_end(); then the domain is gone
     std::vector<CpupoolInfo> pools;
     std::vector<CpuId> free;
+    std::vector<CpuId> affinity = {CpuId{0}, CpuId{1}, CpuId{2}, CpuId{3}};
     // What a test looks at.
     std::map<uint16_t, DomainState> states;
     std::map<uint16_t, DomainConfig> configs;

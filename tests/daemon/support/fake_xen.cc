@@ -172,8 +172,75 @@ OpResult FakeXen::kick(DomId id) {
     return {};
 }
 
-OpResult FakeXen::cpu_policy(DomId, std::string& out) {
-    out = policy;
+CpuPolicy fake_policy(const std::vector<std::string>& features, const std::string& vendor,
+                      uint32_t max_leaf) {
+    const VendorWords name = vendor_words(vendor);
+    CpuPolicy policy;
+    policy.leaves = {
+        {.leaf = 0, .eax = max_leaf, .ebx = name.ebx, .ecx = name.ecx, .edx = name.edx},
+        {.leaf = 1, .eax = 0x00800f12, .ebx = 0x00010800},
+        {.leaf = 4, .subleaf = 0},
+        {.leaf = 7, .subleaf = 0},
+        {.leaf = 0xd, .subleaf = 0},
+        {.leaf = 0xd, .subleaf = 1},
+        {.leaf = 0x80000000, .eax = 0x8000001e},
+        {.leaf = 0x80000001},
+        {.leaf = 0x80000002},
+        {.leaf = 0x80000008, .eax = 0x3028},
+        {.leaf = 0x8000001e},
+    };
+    std::erase_if(policy.leaves,
+                  [&](const CpuidRow& row) { return row.leaf < 0x80000000 && row.leaf > max_leaf; });
+    policy.msrs = {{.index = 0xce}, {.index = 0x10a}};
+    FeatureWords words{};
+    for (const std::string& feature : features) {
+        const CpuFeature* known = find_feature(feature);
+        require(known != nullptr, "a feature without a name");
+        words[known->bit / 32] |= 1u << known->bit % 32;
+    }
+    set_feature_words(policy, words);
+    return policy;
+}
+
+OpResult FakeXen::cpu_policy(DomId id, CpuPolicy& out) {
+    if (cpu_policy_error != 0) return {cpu_policy_error};
+    const FakeDomain* domain = find(id);
+    if (domain == nullptr) return {ESRCH};
+    out = domain->policy.value_or(default_policy);
+    return {};
+}
+
+// As recalculate_cpuid_policy() does it: features that the host lacks go, the forced ones come.
+OpResult FakeXen::set_cpu_policy(DomId id, const CpuPolicy& policy, PolicyFault& fault) {
+    FakeDomain* domain = find(id);
+    if (domain == nullptr) return {ESRCH};
+    if (domain->running || domain->status.mode != CASM_MODE_IDLE) return {EEXIST};
+    if (set_cpu_policy_error != 0) {
+        fault.leaf = 7;
+        fault.subleaf = 0;
+        return {set_cpu_policy_error};
+    }
+    if (policy.find(0)->eax > max_policy.find(0)->eax) {
+        fault.leaf = 0;
+        return {EINVAL};
+    }
+    FeatureWords words = feature_words(policy);
+    const FeatureWords max = feature_words(max_policy);
+    for (size_t i = 0; i < words.size(); ++i) words[i] &= max[i];
+    for (const CpuFeature& feature : cpu_features()) {
+        if (feature.kind != FeatureKind::kForced) continue;
+        const uint32_t bit = 1u << feature.bit % 32;
+        words[feature.bit / 32] = (words[feature.bit / 32] & ~bit) | (max[feature.bit / 32] & bit);
+    }
+    policies_set.push_back(policy);
+    domain->policy = policy;
+    set_feature_words(*domain->policy, words);
+    if (alter_policy) alter_policy(*domain->policy);
+    return {};
+}
+
+OpResult FakeXen::max_cpu_policy(CpuPolicy& out) {
+    out = max_policy;
     return {};
 }
 
@@ -182,10 +249,11 @@ OpResult FakeXen::host_features(std::vector<uint32_t>& out) {
     return {};
 }
 
-OpResult FakeXen::cpu_identity(CpuId cpu, ProcessorWords& out) {
+OpResult FakeXen::cpu_identity(CpuId cpu, PhysicalCpu& out) {
     const auto found = cpus.find(cpu.value);
     if (found == cpus.end()) return {ENXIO};
     out = found->second;
+    out.cpu = cpu.value;
     return {};
 }
 

@@ -48,7 +48,12 @@ struct FakeDomain {
     std::optional<size_t> vanish_at;  ///< domain is destroyed, without END, when it gets there
     std::optional<size_t> hang_at;    ///< the vCPU makes no progress any more when it gets there
     std::shared_ptr<FakeRing> log, feed;
+    std::optional<CpuPolicy> policy;  ///< nothing: the host's default
 };
+
+/// What a processor with these features shows: leaves 0, 1, 7, 0xd, 0x80000000, 0x80000001 and the MSRs.
+CpuPolicy fake_policy(const std::vector<std::string>& features, const std::string& vendor = "AuthenticAMD",
+                      uint32_t max_leaf = 0xd);
 
 class FakeXen final : public Hypervisor {
   public:
@@ -69,9 +74,11 @@ class FakeXen final : public Hypervisor {
     OpResult status(DomId domain, casm_status& out) override;
     OpResult kick(DomId domain) override;
     OpResult detach(DomId domain) override;
-    OpResult cpu_policy(DomId domain, std::string& out) override;
+    OpResult cpu_policy(DomId domain, CpuPolicy& out) override;
+    OpResult set_cpu_policy(DomId domain, const CpuPolicy& policy, PolicyFault& fault) override;
+    OpResult max_cpu_policy(CpuPolicy& out) override;
     OpResult host_features(std::vector<uint32_t>& out) override;
-    OpResult cpu_identity(CpuId cpu, ProcessorWords& out) override;
+    OpResult cpu_identity(CpuId cpu, PhysicalCpu& out) override;
     Result<std::unique_ptr<RingMapping>> map_ring(DomId domain, RingKind kind, RingBytes bytes) override;
     void wait(std::chrono::milliseconds timeout) override;
 
@@ -88,16 +95,20 @@ class FakeXen final : public Hypervisor {
     HostInfo info;
     int host_info_error = 0, attach_error = 0, start_error = 0, set_cpupool_error = 0;
     bool map_fails = false;
-    std::string policy = "policy";  ///< what cpu_policy() answers
     /// By CPU; those that are not here are offline. All four are in the domains' cpupool.
-    std::map<uint32_t, ProcessorWords> cpus = {
+    std::map<uint32_t, PhysicalCpu> cpus = {
         {0, {.apic_id = 0}}, {1, {.apic_id = 1}}, {2, {.apic_id = 2}}, {3, {.apic_id = 3}}};
+    CpuPolicy default_policy = fake_policy({"fpu", "sse2", "lm"});  ///< of a new domain
+    CpuPolicy max_policy = default_policy;                          ///< what a domain can have at most
+    std::function<void(CpuPolicy&)> alter_policy;                   ///< what Xen makes of one that is set
+    int cpu_policy_error = 0, set_cpu_policy_error = 0;
     size_t records_per_wait = 1000;            ///< how far the vCPU runs while the daemon waits
     std::function<void(FakeDomain&)> on_wait;  ///< called before the vCPU runs
     std::function<void()> on_wait_host;        ///< called once per wait, also without domains
     std::map<uint16_t, FakeDomain> domains;
     // What a test looks at.
     int attached = 0, mapped = 0, stops = 0, kicks = 0, waits = 0;
+    std::vector<CpuPolicy> policies_set;
     StartOptions last_start;
     uint64_t max_fill_bytes = 0;
 

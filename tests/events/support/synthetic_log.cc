@@ -216,13 +216,17 @@ Manifest synthetic_manifest(const SyntheticOptions& options) {
     m.ramdisk->name = "initrd";
     m.ramdisk->sha256.fill(0x22);
     m.ramdisk->size_bytes = 1000000;
-    m.cpu = {.vendor = "AuthenticAMD",
-             .model_name = "QEMU Virtual CPU version 2.5+",
-             .family = 15,
-             .model = 107,
-             .stepping = 1,
-             .feature_words = {1, 0xffffffffu, 0},
-             .policy = std::string(8, '\0')};  // no CPUID rows, no MSRs
+    m.cpu = {
+        .vendor = "AuthenticAMD",
+        .model_name = "QEMU Virtual CPU version 2.5+",
+        .family = 15,
+        .model = 107,
+        .stepping = 1,
+        .feature_words = {1, 0xffffffffu, 0},
+        .policy = {.leaves = {{.leaf = 0, .eax = 1, .ebx = 0x68747541, .ecx = 0x444d4163, .edx = 0x69746e65},
+                              {.leaf = 1, .eax = 0x00000f61, .edx = 0x078bfbff}},
+                   .msrs = {{.index = 0xce}}},
+        .isolation = CASM_ISOLATE_CPUID | CASM_ISOLATE_DESCRIPTORS | CASM_ISOLATE_UMIP};
     m.xen = {.version = "4.17.5", .build_id = "abcd", .changeset = "none", .command_line = "casm_pool=300M"};
     m.pool_first_mfn = 0x40000;
     m.pool_frames = 76800;

@@ -12,6 +12,7 @@
 
 #include "casmotion/condition.h"
 #include "casmotion/log_check.h"
+#include "casmotion/manifest.h"
 #include "casmotion/status.h"
 
 namespace casmotion {
@@ -62,7 +63,10 @@ struct TraceReport {
     QueryStatistics queries;
     Timeline timeline;
     std::uint64_t apoints = 0, apoints_by_state = 0;
-    std::vector<APointRow> first_apoints;  // at most 1000
+    std::vector<APointRow> first_apoints;    // at most 1000
+    std::uint32_t isolation = 0;             // CASM_ISOLATE_*: what the guest could not see of the processor
+    PhysicalCpu physical;                    // that it ran on
+    std::vector<std::string> hidden_inputs;  // that its CPU policy shows, by name
 
     // ok if integrity and all conditions hold. A log that is damaged or was cut: kLogInvalid. Otherwise
     // kRefuted if a condition is refuted, kInconclusive if one cannot be told. The message names the first at
