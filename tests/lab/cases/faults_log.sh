@@ -30,7 +30,7 @@ casmotion -q record /tmp/probe.cfg -o /tmp/log --for 3 || fail "record"
 xl destroy probe
 wait_gone probe 20
 replay /tmp/log >/dev/null || fail "the log itself does not replay"
-verify /tmp/log >/dev/null || fail "the log itself is refused"
+verified /tmp/log
 
 echo "== no log"
 mkdir /tmp/empty
@@ -46,9 +46,12 @@ for command in verify replay; do
 done
 
 echo "== another log"
-casm-forge-log version 2 /tmp/log /tmp/version || fail "casm-forge-log"
-refused "verify: another format version" 65 "version 2" verify /tmp/version
-refused "replay: another format version" 65 "version 2" replay /tmp/version
+for version in 1 3; do
+    rm -rf /tmp/version
+    casm-forge-log version $version /tmp/log /tmp/version || fail "casm-forge-log"
+    refused "verify: format version $version" 65 "version $version" verify /tmp/version
+    refused "replay: format version $version" 65 "version $version" replay /tmp/version
+done
 casm-forge-log memory 20 /tmp/log /tmp/memory || fail "casm-forge-log"
 refused "replay: another memory size" 1 "record 1, class digest" replay /tmp/memory
 grep -q "another size: .* frames recorded, .* here" /tmp/err || wrong "no hint at the memory: $(cat /tmp/err)"
