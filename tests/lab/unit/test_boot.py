@@ -82,7 +82,11 @@ class CommandLine(unittest.TestCase):
 
 class Counter(unittest.TestCase):
     def test_is_off_by_default_in_every_respect_but_that_it_counts(self):
-        self.assertEqual(emulator.Counter("intel").model(), "Nehalem,pmu=on")
+        self.assertEqual(emulator.Counter("intel").model(), "Nehalem,pmu=on,cpuid-fault=on,umip=on")
+
+    def test_can_leave_out_what_keeps_the_cpu_hidden(self):
+        model = emulator.Counter("intel", cpuid_faults=False, umip=False).model()
+        self.assertEqual(model, "Nehalem,pmu=on,cpuid-fault=off,umip=off")
 
     def test_carries_the_options(self):
         model = emulator.Counter("amd", skid_branches=30, skid_instructions=4, seed=9, fault_at_branch=5,
