@@ -147,6 +147,25 @@ kill -TERM $recorder
 finish "SIGTERM" 0 "goes on"
 gone
 
+# The second ^C does not wait until the guest came to a point for the log's end. What asked it to come to one must not keep it awake.
+cpu_s() { xl list probe | awk '$1 == "probe" { print $6 }'; }
+probe_config /tmp/asleep.cfg asleep
+begin /tmp/asleep.cfg /tmp/twice
+wait_printed probe "probe: start" 30
+xl pause probe
+kill -INT $recorder
+sleep 1
+kill -0 $recorder || wrong "the first ^C did not wait for the guest"
+kill -INT $recorder
+finish "^C twice" 65 "incomplete"
+xl unpause probe
+before_s=$(cpu_s)
+sleep 5
+after_s=$(cpu_s)
+echo "asleep after ^C twice: $before_s s of CPU time, 5 s later $after_s s"
+awk "BEGIN { exit !($after_s - $before_s < 1) }" || wrong "after ^C twice the guest does not sleep: $before_s s, 5 s later $after_s s"
+gone
+
 begin /tmp/forever.cfg /tmp/destroy
 wait_printed probe "round 3" 30
 xl destroy probe || wrong "xl destroy while recording"

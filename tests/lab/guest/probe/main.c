@@ -11,6 +11,7 @@
  *   fault         executes an undefined instruction without a handler: Xen crashes the domain
  *   forever       works until it is destroyed
  *   when-typed    does nothing before somebody has typed on its console
+ *   asleep        sleeps until it is destroyed, awake ten times a second
  */
 #include "probe.h"
 
@@ -317,6 +318,8 @@ void probe_main(struct start_info *info)
     print("probe: start\n");
     if ( word("fault") )
         asm volatile("ud2");
+    while ( word("asleep") )
+        sleep_until_event(100 * NSEC_PER_MSEC);
     rounds = word("forever") ? ~0ull : option("rounds", 20);
     if ( word("hostile") )
     {
