@@ -61,7 +61,7 @@ class Cli(unittest.TestCase):
 
     def test_version_names_the_formats(self):
         text = self.expect(0, "--version")
-        self.assertIn("log format 1", text)
+        self.assertIn("log format 2", text)
         self.assertRegex(text, "hypervisor interface [0-9]+")
 
     def test_wrong_arguments_are_usage_errors(self):

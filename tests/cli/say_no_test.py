@@ -31,7 +31,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         for log in given.log:
             good = run(given.casmotion, "-q", "verify", log)
-            if good.returncode != 0:
+            # Where plain CPUID does not trap, C2 cannot be told of any log; nothing else may be in doubt.
+            untold = re.findall(r"^(C[1-6]) .* cannot be told .*$", good.stdout, re.MULTILINE)
+            plain = good.returncode == 75 and untold == ["C2"] and "plain CPUID did not trap" in good.stdout
+            if good.returncode != 0 and not plain:
                 problems.append(f"{log.name} itself is refused: {good.stderr.strip()}")
             info = json.loads(run(given.casmotion, "info", "--json", log).stdout)
             for cls in CLASSES:
