@@ -125,7 +125,10 @@ void sizes(const std::vector<Record>& log) {
 }
 
 void rates() {
-    const std::vector<Record> log = boot_like_log(1, 16);
+    std::vector<Record> log = boot_like_log(1, 16);
+    // Without INIT and the digest of the start no reader takes a log.
+    const std::vector<Record> start = synthetic_log({.entries = 1});
+    log.insert(log.begin(), start.begin(), start.begin() + 2);
     const std::vector<std::byte> ring = ring_of(log);
     const auto mib = [&](double s) { return static_cast<double>(ring.size()) / s / (1 << 20); };
     std::vector<std::byte> copy(ring.size());
