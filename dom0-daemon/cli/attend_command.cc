@@ -7,7 +7,9 @@
 #include "base/failures.h"
 #include "base/host_text.h"
 #include "cli/command.h"
+#include "cli/common.h"
 #include "session/attend.h"
+#include "session/host_check.h"
 #include "toolstack/libxl_toolstack.h"
 
 namespace casmotion {
@@ -34,9 +36,15 @@ class AttendCommand final : public Command {
         if (!id || *id == 0 || *id > 0x7fef)
             return usage_error("'" + printable(domain_) + "' is not a domain id");
         CASM_ASSIGN(const std::unique_ptr<Toolstack> toolstack, open_libxl_toolstack(global.verbose));
-        return attend(*toolstack, DomId{static_cast<uint16_t>(*id)}, cfg_path_, [](const std::string& line) {
-            std::fprintf(stderr, "casmotion: attend: %s\n", line.c_str());
-        });
+        // Opened late: it takes SIGTERM as a request to a recording.
+        const auto wait = [&]() -> Status {
+            CASM_ASSIGN(const std::unique_ptr<XenHost> host, XenHost::open(global));
+            const SessionHost session = host->session();
+            return wait_for_pool(session.hypervisor, session.toolstack, session.clock, kPoolPatience);
+        };
+        return attend(
+            *toolstack, DomId{static_cast<uint16_t>(*id)}, cfg_path_, wait,
+            [](const std::string& line) { std::fprintf(stderr, "casmotion: attend: %s\n", line.c_str()); });
     }
 
   private:

@@ -81,6 +81,7 @@ Result<EndDone> act_on_end(Toolstack& toolstack, DomId domain, const DomainConfi
 }
 
 Status attend(Toolstack& toolstack, DomId domain, const std::string& cfg_path,
+              const std::function<Status()>& wait_for_pool,
               const std::function<void(const std::string&)>& say) {
     CASM_ASSIGN(const DomainConfig config, toolstack.domain_config(domain));
     const std::string who = "domain " + std::to_string(domain.value) + " '" + printable(config.name) + "': ";
@@ -98,6 +99,8 @@ Status attend(Toolstack& toolstack, DomId domain, const std::string& cfg_path,
         CASM_ASSIGN(const EndDone done, act_on_end(toolstack, domain, config, *code));
         say(who + done.text);
         if (!done.again) return {};
+        // Its teardown goes on for a moment after `xl destroy` returned.
+        CASM_TRY(wait_for_pool());
         CASM_TRY(toolstack.create_again(cfg_path, kRecordingPoolName));
         say("'" + printable(config.name) + "' was created again from " + cfg_path + ", unrecorded");
         return {};

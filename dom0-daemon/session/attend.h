@@ -30,8 +30,10 @@ Result<EndDone> act_on_end(Toolstack& toolstack, DomId domain, const DomainConfi
                            uint32_t shutdown_code);
 
 /// Stands by `domain`, created from the file `cfg_path`, until its guest has ended, then acts: also creates
-/// the guest again, unrecorded, if its configuration says so. Returns when there is nothing left to do.
+/// the guest again, unrecorded, if its configuration says so; `wait_for_pool` waits until the memory of the
+/// destroyed domain is back. Returns when there is nothing left to do.
 Status attend(Toolstack& toolstack, DomId domain, const std::string& cfg_path,
+              const std::function<Status()>& wait_for_pool,
               const std::function<void(const std::string&)>& say);
 
 }  // namespace casmotion

@@ -18,13 +18,20 @@ class AttendTest : public SessionTest {
         toolstack_.configs[domain.value].on_end = actions_;
         toolstack_.ends = std::move(ends);
         std::string said;
-        const Status status = attend(toolstack_, domain, "/root/guest.cfg",
-                                     [&](const std::string& line) { said += line + "\n"; });
+        const Status status = attend(
+            toolstack_, domain, "/root/guest.cfg",
+            [&] {
+                destroyed_before_wait_ = toolstack_.destroyed;
+                EXPECT_EQ(toolstack_.created_again, "");
+                return Status{};
+            },
+            [&](const std::string& line) { said += line + "\n"; });
         EXPECT_TRUE(status.ok()) << status.message();
         return said;
     }
 
     EndActions actions_;
+    int destroyed_before_wait_ = 0;
 };
 
 TEST_F(AttendTest, APoweredOffGuestIsDestroyed) {
@@ -37,6 +44,7 @@ TEST_F(AttendTest, ARebootedGuestIsCreatedAgain) {
     EXPECT_TRUE(contains(attended({kReboot}), "created again"));
     EXPECT_EQ(toolstack_.destroyed, 1);
     EXPECT_EQ(toolstack_.created_again, "/root/guest.cfg in casmotion");
+    EXPECT_EQ(destroyed_before_wait_, 1) << "the pool is waited for, once the old domain is destroyed";
 }
 
 TEST_F(AttendTest, EachEndHasItsOwnAction) {
