@@ -24,7 +24,7 @@ class AttendCommand final : public Command {
             ->type_name("CFG");
         app.footer(
             "Examples:\n"
-            "  casmotion attend 5 /root/guest.cfg    what 'record CFG' starts for a guest that goes on\n"
+            "  casmotion attend 5 /etc/xen/guest.cfg    what 'record CFG' starts for a guest that goes on\n"
             "\n"
             "Waits until the guest has ended and does what CFG says about that (on_poweroff, on_reboot, "
             "on_crash, ...). Exit\n"

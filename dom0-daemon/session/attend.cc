@@ -37,26 +37,20 @@ Choice choice_of(const EndActions& actions, uint32_t shutdown_code) {
     }
 }
 
-}  // namespace
+struct EndDone {
+    std::string text;    ///< what was done and why: "destroyed (on_crash="destroy")"
+    bool again = false;  ///< the guest is wanted again (restart)
+};
 
-std::string attendant_log_path(const std::string& domain_name) {
-    return "/var/log/xen/casmotion-" + domain_name + ".log";
-}
-
+/// Does what `config` says about a guest that ended: destroys the domain, keeps it, dumps its memory first.
 Result<EndDone> act_on_end(Toolstack& toolstack, DomId domain, const DomainConfig& config,
                            uint32_t shutdown_code) {
     EndDone done;
-    if (shutdown_code == kSuspend) {
-        done.domain_left = true;
-        done.text = "suspended: left to who suspended it";
-        return done;
-    }
     const Choice choice = choice_of(config.on_end, shutdown_code);
     const std::string why =
         " (" + std::string(choice.key) + "=\"" + std::string(name_of(choice.action)) + "\")";
     switch (choice.action) {
         case EndAction::kPreserve:
-            done.domain_left = true;
             done.text = "left" + why;
             return done;
         case EndAction::kCoredumpDestroy:
@@ -78,6 +72,12 @@ Result<EndDone> act_on_end(Toolstack& toolstack, DomId domain, const DomainConfi
     CASM_TRY(toolstack.destroy(domain));
     done.text += "destroyed" + why;
     return done;
+}
+
+}  // namespace
+
+std::string attendant_log_path(const std::string& domain_name) {
+    return "/var/log/xen/casmotion-" + domain_name + ".log";
 }
 
 Status attend(Toolstack& toolstack, DomId domain, const std::string& cfg_path,

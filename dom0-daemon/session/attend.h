@@ -16,19 +16,6 @@ namespace casmotion {
 /// Where the attendant of a domain that goes on unrecorded writes what it did.
 std::string attendant_log_path(const std::string& domain_name);
 
-/// What was done about a guest that ended.
-struct EndDone {
-    bool domain_left = false;  ///< preserved, or suspended: the domain still exists
-    bool again = false;        ///< the guest is wanted again (restart), and the domain is gone
-    std::string text;          ///< what was done and why: "destroyed (on_crash=\"destroy\")"
-};
-
-/// Does what `config` says about a guest that ended with `shutdown_code` (SHUTDOWN_*): destroys the domain,
-/// keeps it, dumps its memory first. A suspended one is always left to who suspended it. `restart` is left to
-/// the caller.
-Result<EndDone> act_on_end(Toolstack& toolstack, DomId domain, const DomainConfig& config,
-                           uint32_t shutdown_code);
-
 /// Stands by `domain`, created from the file `cfg_path`, until its guest has ended, then acts: also creates
 /// the guest again, unrecorded, if its configuration says so; `wait_for_pool` waits until the memory of the
 /// destroyed domain is back. Returns when there is nothing left to do.

@@ -34,6 +34,17 @@ Status set_failure(DomId domain, OpResult result, const PolicyFault& fault) {
                       (where.empty() ? std::string() : ": " + where));
 }
 
+/// Gives the domain a policy and returns the one that it has then: Xen may know better.
+Result<CpuPolicy> give_policy(const SessionHost& host, DomId domain, const CpuPolicy& policy) {
+    PolicyFault fault;
+    if (const OpResult result = host.hypervisor.set_cpu_policy(domain, policy, fault); !result.ok())
+        return set_failure(domain, result, fault);
+    CpuPolicy given;
+    if (const OpResult result = host.hypervisor.cpu_policy(domain, given); !result.ok())
+        return op_failure("read the CPU policy of", domain, result);
+    return given;
+}
+
 std::string numbers(const std::vector<CpuId>& cpus) {
     std::string out;
     for (const CpuId cpu : cpus) out += (out.empty() ? "" : ", ") + std::to_string(cpu.value);
@@ -67,14 +78,10 @@ Result<CpuPolicy> choose_guest_cpu(const SessionHost& host, DomId domain, const 
     if (const OpResult result = host.hypervisor.cpu_policy(domain, before); !result.ok())
         return op_failure("read the CPU policy of", domain, result);
     const CpuPolicy wanted = recording_policy(before, choice);
+    CpuPolicy after = before;
     if (wanted != before) {
-        PolicyFault fault;
-        if (const OpResult result = host.hypervisor.set_cpu_policy(domain, wanted, fault); !result.ok())
-            return set_failure(domain, result, fault);
+        CASM_ASSIGN(after, give_policy(host, domain, wanted));
     }
-    CpuPolicy after;
-    if (const OpResult result = host.hypervisor.cpu_policy(domain, after); !result.ok())
-        return op_failure("read the CPU policy of", domain, result);
     if (const auto stuck = hidden_features(after, wanted); !stuck.empty())
         return host_lacks("Xen does not hide " + list(stuck) + " from the guest");
 
@@ -110,12 +117,7 @@ Status check_guest_cpu(const SessionHost& host, const Manifest& manifest) {
 
 Status restore_guest_cpu(const SessionHost& host, DomId domain, const CpuPolicy& policy,
                          std::vector<std::string>& differences) {
-    PolicyFault fault;
-    if (const OpResult result = host.hypervisor.set_cpu_policy(domain, policy, fault); !result.ok())
-        return set_failure(domain, result, fault);
-    CpuPolicy given;
-    if (const OpResult result = host.hypervisor.cpu_policy(domain, given); !result.ok())
-        return op_failure("read the CPU policy of", domain, result);
+    CASM_ASSIGN(const CpuPolicy given, give_policy(host, domain, policy));
     PolicyDifferences found = policy_differences(policy, given);
     if (!found.fatal.empty())
         return host_lacks(

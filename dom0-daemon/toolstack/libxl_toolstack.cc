@@ -103,24 +103,10 @@ std::vector<std::string> unsupported_devices(const libxl_domain_config& config) 
     return out;
 }
 
+/// What this version does not know frees the pool.
 EndAction end_action(libxl_action_on_shutdown action) {
-    switch (action) {
-        case LIBXL_ACTION_ON_SHUTDOWN_RESTART:
-            return EndAction::kRestart;
-        case LIBXL_ACTION_ON_SHUTDOWN_RESTART_RENAME:
-            return EndAction::kRenameRestart;
-        case LIBXL_ACTION_ON_SHUTDOWN_PRESERVE:
-            return EndAction::kPreserve;
-        case LIBXL_ACTION_ON_SHUTDOWN_COREDUMP_DESTROY:
-            return EndAction::kCoredumpDestroy;
-        case LIBXL_ACTION_ON_SHUTDOWN_COREDUMP_RESTART:
-            return EndAction::kCoredumpRestart;
-        case LIBXL_ACTION_ON_SHUTDOWN_SOFT_RESET:
-            return EndAction::kSoftReset;
-        case LIBXL_ACTION_ON_SHUTDOWN_DESTROY:
-            break;
-    }
-    return EndAction::kDestroy;
+    const char* word = libxl_action_on_shutdown_to_string(action);
+    return end_action_of(word != nullptr ? word : "").value_or(EndAction::kDestroy);
 }
 
 class LibxlToolstack final : public Toolstack {
@@ -412,26 +398,6 @@ class LibxlToolstack final : public Toolstack {
 };
 
 }  // namespace
-
-std::string_view name_of(EndAction action) {
-    switch (action) {
-        case EndAction::kDestroy:
-            return "destroy";
-        case EndAction::kRestart:
-            return "restart";
-        case EndAction::kRenameRestart:
-            return "rename-restart";
-        case EndAction::kPreserve:
-            return "preserve";
-        case EndAction::kCoredumpDestroy:
-            return "coredump-destroy";
-        case EndAction::kCoredumpRestart:
-            return "coredump-restart";
-        case EndAction::kSoftReset:
-            return "soft-reset";
-    }
-    return "?";
-}
 
 Result<std::unique_ptr<Toolstack>> open_libxl_toolstack(bool verbose) {
     auto log = std::make_unique<LibxlLog>(verbose);

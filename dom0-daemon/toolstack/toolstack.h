@@ -15,6 +15,7 @@
 #include "base/ids.h"
 #include "casmotion/manifest.h"
 #include "casmotion/status.h"
+#include "toolstack/end_action.h"
 
 namespace casmotion {
 
@@ -26,28 +27,6 @@ struct DomainState {
     uint32_t shutdown_reason = 0;  ///< SHUTDOWN_* of the Xen headers, when shutdown
     uint64_t cpu_time_ns = 0;      ///< 0: the domain never ran
     CpupoolId cpupool;
-};
-
-/// What a configuration says about the end of its guest (xl.cfg(5), on_poweroff and so on).
-enum class EndAction {
-    kDestroy,
-    kRestart,
-    kRenameRestart,
-    kPreserve,
-    kCoredumpDestroy,
-    kCoredumpRestart,
-    kSoftReset,
-};
-
-/// The word of xl.cfg for it: "destroy", "coredump-restart", ...
-std::string_view name_of(EndAction action);
-
-struct EndActions {
-    EndAction poweroff = EndAction::kDestroy;
-    EndAction reboot = EndAction::kRestart;
-    EndAction watchdog = EndAction::kDestroy;
-    EndAction crash = EndAction::kDestroy;
-    EndAction soft_reset = EndAction::kSoftReset;
 };
 
 /// What a recording keeps of a domain's configuration.

@@ -19,7 +19,7 @@ class AttendTest : public SessionTest {
         toolstack_.ends = std::move(ends);
         std::string said;
         const Status status = attend(
-            toolstack_, domain, "/root/guest.cfg",
+            toolstack_, domain, "/etc/xen/guest.cfg",
             [&] {
                 destroyed_before_wait_ = toolstack_.destroyed;
                 EXPECT_EQ(toolstack_.created_again, "");
@@ -43,7 +43,7 @@ TEST_F(AttendTest, APoweredOffGuestIsDestroyed) {
 TEST_F(AttendTest, ARebootedGuestIsCreatedAgain) {
     EXPECT_TRUE(contains(attended({kReboot}), "created again"));
     EXPECT_EQ(toolstack_.destroyed, 1);
-    EXPECT_EQ(toolstack_.created_again, "/root/guest.cfg in casmotion");
+    EXPECT_EQ(toolstack_.created_again, "/etc/xen/guest.cfg in casmotion");
     EXPECT_EQ(destroyed_before_wait_, 1) << "the pool is waited for, once the old domain is destroyed";
 }
 
@@ -69,6 +69,15 @@ TEST_F(AttendTest, ASuspendedGuestIsLeftAndAttendedWhenItGoesOn) {
     attended({kSuspend, kPoweroff});
     EXPECT_EQ(toolstack_.resumed, 1);
     EXPECT_EQ(toolstack_.destroyed, 1);
+}
+
+TEST(EndActionTest, WordsAreThoseOfXlCfg) {
+    for (const char* word : {"destroy", "restart", "rename-restart", "preserve", "coredump-destroy",
+                             "coredump-restart", "soft-reset"}) {
+        ASSERT_TRUE(end_action_of(word)) << word;
+        EXPECT_EQ(name_of(*end_action_of(word)), word);
+    }
+    EXPECT_FALSE(end_action_of("explode"));
 }
 
 TEST_F(AttendTest, ADomainThatIsGoneNeedsNobody) {
