@@ -137,13 +137,15 @@ class Model {
         // Consumes what the guest sent.
         std::uint32_t cons = load(standin, layout.up.cons);
         const std::uint32_t prod = load(standin, layout.up.prod);
+        if (prod - cons > layout.up.size_bytes) cons = prod;  // never so in a ring
         for (; cons != prod; ++cons)
             if (page == CASM_PAGE_CONSOLE && !replaying_)
                 console_ += static_cast<char>(standin[layout.up.data + (cons & (layout.up.size_bytes - 1u))]);
         store(standin, layout.up.cons, cons);
         // Produces something.
         std::uint32_t in = load(standin, layout.down.prod);
-        const std::uint32_t room = layout.down.size_bytes - (in - load(standin, layout.down.cons));
+        const std::uint32_t sent = in - load(standin, layout.down.cons);
+        const std::uint32_t room = sent > layout.down.size_bytes ? 0 : layout.down.size_bytes - sent;
         for (auto n = outside_.below(room + 1u); n != 0; --n)
             standin[layout.down.data + (in++ & (layout.down.size_bytes - 1u))] =
                 static_cast<std::uint8_t>(outside_.word());
@@ -295,8 +297,10 @@ class Model {
     }
     void consume(std::uint8_t* page, const casm_half& half) {
         std::uint32_t cons = load(page, half.cons);
-        for (const std::uint32_t prod = load(page, half.prod); cons != prod; ++cons)
-            saw(page[half.data + (cons & (half.size_bytes - 1u))]);
+        const std::uint32_t prod = load(page, half.prod);
+        // Only a forged log has it. A guest that believed it would consume for minutes.
+        if (prod - cons > half.size_bytes) return saw(prod);
+        for (; cons != prod; ++cons) saw(page[half.data + (cons & (half.size_bytes - 1u))]);
         store(page, half.cons, cons);
     }
 
