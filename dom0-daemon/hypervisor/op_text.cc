@@ -26,6 +26,11 @@ Status op_failure(std::string_view what, DomId domain, OpResult result) {
         case ENODEV:
             return host_lacks(prefix +
                               "the branch counter cannot be used any more, or the domain is not in the pool");
+        case EADDRINUSE:
+            return host_lacks(
+                prefix +
+                "a program in dom0 has memory of it mapped (xenctx, xl dump-core, a debugger); end that "
+                "and try again");
         case ENXIO:
             return host_lacks(prefix + "the physical CPU it is to run on is not in its cpupool, or offline");
         case ENOSYS:

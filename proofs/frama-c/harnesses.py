@@ -168,6 +168,7 @@ STREAM = Harness(
           for entry, contracts in (("peeking", ("copy_out",)), ("taking", ()), ("taking_blobs", ("copy_out",)), ("putting", ("copy_in",)),
                                    ("publishing", ()), ("diverging", ()))),
     ),
+    dead={"casm_console_report": (9, "there are no bridges here; harness consumers has them")},
     mutants=(
         Mutant("any length of a blob", "taking_blobs", "casm/stream.c", "!log.check || log.check > size ||", "!log.check ||",
                "casm/stream.c", "copy_out: precondition"),
@@ -194,7 +195,7 @@ END_FAULT = "END's blob is bounded by the largest there is"
 
 CONSUMERS = Harness(
     name="consumers", what="casm_end.start_replay.answer.casm_bridge_replay.casm_inject_logged.casm_exit_work",
-    files=tuple(CASM + file for file in ("control.c", "bridge-glue.c", "queue.c", "values.c", "hypercall.c", "entry.c", "digest.c")),
+    files=tuple(CASM + file for file in ("control.c", "point.c", "stream.c", "bridge-glue.c", "queue.c", "values.c", "hypercall.c", "entry.c", "digest.c")),
     functions=("casm_end", "start_replay", "casm_domain_shutdown", "answer", "casm_tap", "casm_bridge_replay", "casm_console_report",
                "casm_bridges_up", "casm_bridges_down", "casm_inject_logged", "casm_set_pending", "log_tsc", "casm_log_msr",
                "casm_log_cpuid", "casm_count_entry", "check_branches", "replay_here", "casm_digest_point"),
@@ -228,7 +229,7 @@ CONSUMERS = Harness(
         Mutant("more output than the buffer holds", "answers", "casm/hypercall.c", "casm_take_blob(c, &out, &va, 1, buf, CASM_TAP_BYTES)",
                "casm_take_blob(c, &out, &va, 1, buf, CASM_BLOB_MAX_BYTES)", "casm/stream.c", "copy_out: precondition"),
         Mutant("any port", "effects", "casm/queue.c", "    if ( !port_is_valid(d, port) )\n        return;\n", "", "casm/queue.c", "valid_port"),
-        Mutant("words of the stack in a divergence", "ends", "casm/control.c", "    lw[0] = w[0] = c->ordinal;", "    w[0] = c->ordinal;",
+        Mutant("words of the stack in a divergence", "ends", "casm/point.c", "    lw[0] = w[0] = c->ordinal;", "    w[0] = c->ordinal;",
                "casm/stream.c", "uninitialized"),
     ),
     stubs={name: "the guest's memory, or dom0's: guest_memory.h" for name in ("copy_from_guest_pv", "copy_to_guest_pv", "raw_copy_to_guest")},

@@ -167,7 +167,7 @@ TEST(ControlProperty, AnySequenceOfOperationsIsTolerated) {
             if (c.feed.hdr != nullptr && random.one_in(2))
                 RingEnd(c.feed).produce(record_bytes({CASM_CLS_EVTCHN, 0, 0, 5}));
             world.domctl(op);
-            if (c.mode == CASM_MODE_RECORD || c.mode == CASM_MODE_REPLAY)
+            if (casm_told_mode(&c) == CASM_MODE_RECORD || casm_told_mode(&c) == CASM_MODE_REPLAY)
                 world.dom().creation_finished |= random.one_in(2);
             if (world.dom().creation_finished && world.cpu().paused == 0) {
                 world.guest();
@@ -177,9 +177,10 @@ TEST(ControlProperty, AnySequenceOfOperationsIsTolerated) {
                 shim.irqs_on = true;
                 world.dom0();
             }
-            const bool held = c.replaying && (c.mode == CASM_MODE_ENDED || c.mode == CASM_MODE_DIVERGED);
+            const bool held = casm_of_a_log(&c) && (casm_told_mode(&c) == CASM_MODE_ENDED ||
+                                                    casm_told_mode(&c) == CASM_MODE_DIVERGED);
             ASSERT_EQ(world.cpu().paused, (held ? 1 : 0) + (c.stalled != 0 ? 1 : 0))
-                << "step " << step << ", mode " << c.mode;
+                << "step " << step << ", mode " << casm_told_mode(&c);
             ASSERT_EQ(shim.crashes, 0u);
         }
         world.destroy();

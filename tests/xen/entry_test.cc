@@ -9,6 +9,10 @@
 
 #include "support/world.h"
 
+extern "C" {
+#include <public/sched.h>
+}
+
 namespace casmotion::test {
 namespace {
 
@@ -181,11 +185,11 @@ TEST_F(Exits, AStopWhileEffectsAreAppliedWaitsForTheNextPoint) {
     EXPECT_EQ(pass(), CASM_EXIT_AGAIN);
     shim.interrupt = nullptr;
     EXPECT_EQ(pass(), CASM_EXIT_DELIVER);
-    EXPECT_EQ(c.mode, CASM_MODE_RECORD);
+    EXPECT_EQ(casm_told_mode(&c), CASM_MODE_RECORD);
     EXPECT_TRUE(casm_must_not_block(&world.cpu()));
     count();
     EXPECT_EQ(leave(), CASM_EXIT_DELIVER);
-    EXPECT_EQ(c.mode, CASM_MODE_ENDED);
+    EXPECT_EQ(casm_told_mode(&c), CASM_MODE_ENDED);
 }
 
 TEST_F(Exits, PortsComeLowestFirstAndAtMostSoManyAtAnExit) {
@@ -263,7 +267,7 @@ TEST_F(Exits, LastWordsWithoutANotificationReachTheBackEnd) {
     shim_domain_shutdown(&world.dom(), 0);
     EXPECT_EQ(c.bridge[CASM_PAGE_XENSTORE].standin[casm_xenstore_layout.up.prod], 9);
     EXPECT_GE(shim.backend_sends, 1u);
-    EXPECT_EQ(c.mode, CASM_MODE_ENDED);
+    EXPECT_EQ(casm_told_mode(&c), CASM_MODE_ENDED);
 }
 
 TEST_F(Exits, AShutdownWithNothingToSayDisturbsNoBackEnd) {
@@ -346,10 +350,10 @@ TEST_F(Exits, AStopEndsTheRecordingAtTheNextCountedExitAndTheGuestGoesOn) {
     EXPECT_EQ(world.cpu().unblocked, 1u);
     EXPECT_TRUE(casm_must_not_block(&world.cpu()));
     EXPECT_EQ(leave(), CASM_EXIT_SKIP);
-    EXPECT_EQ(c.mode, CASM_MODE_RECORD);
+    EXPECT_EQ(casm_told_mode(&c), CASM_MODE_RECORD);
     count();
     EXPECT_EQ(pass(), CASM_EXIT_AGAIN);
-    EXPECT_EQ(c.mode, CASM_MODE_ENDED);
+    EXPECT_EQ(casm_told_mode(&c), CASM_MODE_ENDED);
     EXPECT_EQ(c.end_reason, CASM_END_STOPPED);
     EXPECT_EQ(c.log.hdr->eof, 1u);
     EXPECT_EQ(pass(), CASM_EXIT_DELIVER);
@@ -376,7 +380,7 @@ TEST_F(Exits, AStopThatADetachOvertookDoesNotKeepTheVcpuAwake) {
     casm_domctl op{};
     op.op = CASM_OP_detach;
     EXPECT_EQ(world.domctl(op), 0);
-    EXPECT_EQ(c.mode, CASM_MODE_ENDED);
+    EXPECT_EQ(casm_told_mode(&c), CASM_MODE_ENDED);
     EXPECT_FALSE(casm_must_not_block(&world.cpu())) << "the guest goes on unrecorded, and may sleep";
     count();
     EXPECT_EQ(leave(), CASM_EXIT_DELIVER);
@@ -388,9 +392,28 @@ TEST_F(Exits, AStopThatTheGuestsEndOvertookDoesNotKeepTheVcpuAwake) {
     record();
     EXPECT_EQ(world.stop(), 0);
     shim_domain_shutdown(&world.dom(), 2 /* SHUTDOWN_suspend */);
-    EXPECT_EQ(c.mode, CASM_MODE_ENDED);
+    EXPECT_EQ(casm_told_mode(&c), CASM_MODE_ENDED);
     EXPECT_EQ(c.end_reason, CASM_END_SHUTDOWN);
     EXPECT_FALSE(casm_must_not_block(&world.cpu()));
+}
+
+// The hypercall that ends the guest is no entry before it returns: END alone says what it had in its
+// registers.
+TEST_F(Exits, RegistersAtAnEndAreInEnd) {
+    record();
+    count();
+    ASSERT_EQ(leave(), CASM_EXIT_DELIVER);
+    logged();
+    const std::uint64_t last_entry = c.hash;
+    shim.regs.rdi = 0x7777;
+    shim_domain_shutdown(&world.dom(), SHUTDOWN_poweroff);
+    const auto log = logged();
+    ASSERT_EQ(log.back().rec.cls, CASM_CLS_END);
+    std::uint64_t words[2];
+    std::memcpy(words, log.back().payload.data(), sizeof(words));
+    EXPECT_EQ(words[0], 1u);
+    EXPECT_EQ(words[1] >> 48, last_entry >> 48) << "which verify compares with the last entry's check";
+    EXPECT_EQ(words[1] << 16 >> 16, casm_regs_hash(last_entry, &shim.regs, &world.cpu()) >> 16);
 }
 
 TEST_F(Exits, HowXenWasEnteredIsNotInTheHashButTheRestIs) {
@@ -451,8 +474,7 @@ class ReplayExits : public Exits {
     void replay(const std::vector<std::vector<std::uint8_t>>& records, bool eof = true) {
         ASSERT_EQ(world.attach(CASM_RING_MIN_BYTES, CASM_RING_MIN_BYTES), 0);
         ASSERT_EQ(casm_bridges_init(&c), 0);
-        c.mode = CASM_MODE_REPLAY;
-        c.replaying = true;
+        c.state = CASM_STATE_REPLAY;
         c.check_shift = 64;
         for (const auto& record : records) ASSERT_EQ(RingEnd(c.feed).produce(record), record.size());
         if (eof) RingEnd(c.feed).finish();
@@ -498,7 +520,7 @@ TEST_F(ReplayExits, AConsoleThatIsToldOftenInOneTripIsShownOnceAtItsExit) {
     }
     casm_count_entry(CASM_ENTRY_HYPERCALL, 13);
     EXPECT_EQ(leave(), CASM_EXIT_DELIVER);
-    EXPECT_EQ(c.mode, CASM_MODE_REPLAY);
+    EXPECT_EQ(casm_told_mode(&c), CASM_MODE_REPLAY);
     EXPECT_EQ(c.console_seen, prod);
     EXPECT_GE(c.log.pos - before, casm_console_layout.up.size_bytes);
     EXPECT_LE(c.log.pos - before, casm_console_layout.up.size_bytes + 9 * 8u);
@@ -536,7 +558,7 @@ TEST_F(ReplayExits, RingRecordsOutOfRangeDiverge) {
         World fresh;
         ASSERT_EQ(fresh.attach(CASM_RING_MIN_BYTES, CASM_RING_MIN_BYTES), 0);
         ASSERT_EQ(casm_bridges_init(&fresh.casm()), 0);
-        fresh.casm().mode = CASM_MODE_REPLAY;
+        fresh.casm().state = CASM_STATE_REPLAY;
         RingEnd(fresh.casm().feed)
             .produce(record_bytes({CASM_CLS_RING, bad.page, 0, bad.offset}, {},
                                   std::vector<std::uint8_t>(bad.length, 1)));
@@ -545,7 +567,7 @@ TEST_F(ReplayExits, RingRecordsOutOfRangeDiverge) {
         const casm_domain& c = fresh.casm();
         const std::string which =
             std::to_string(bad.page) + " " + std::to_string(bad.offset) + " " + std::to_string(bad.length);
-        EXPECT_EQ(c.mode, CASM_MODE_DIVERGED) << which;
+        EXPECT_EQ(casm_told_mode(&c), CASM_MODE_DIVERGED) << which;
         // It is named as the record that was not taken, not as one behind it.
         EXPECT_EQ(c.divergence.record, 0u) << which;
         EXPECT_EQ(c.divergence.expected.cls, CASM_CLS_RING) << which;
@@ -565,7 +587,7 @@ TEST_F(ReplayExits, AHeaderIsReadOnce) {
             casm_domain& c = fresh.casm();
             ASSERT_EQ(fresh.attach(CASM_RING_MIN_BYTES, CASM_RING_MIN_BYTES), 0);
             ASSERT_EQ(casm_bridges_init(&c), 0);
-            c.mode = CASM_MODE_REPLAY;
+            c.state = CASM_STATE_REPLAY;
             fresh.guest();
             RingEnd(c.feed).produce(
                 record_bytes({CASM_CLS_RING, 0, 0, 8}, {}, std::vector<std::uint8_t>(8, 1)));
@@ -580,7 +602,7 @@ TEST_F(ReplayExits, AHeaderIsReadOnce) {
                 if (seen.left-- == 0) std::memcpy(seen.feed->data, &seen.evil, 8);
             };
             casm_inject_logged(&c);
-            EXPECT_TRUE(c.mode == CASM_MODE_DIVERGED || fresh.console()[8] == 1) << moment;
+            EXPECT_TRUE(casm_told_mode(&c) == CASM_MODE_DIVERGED || fresh.console()[8] == 1) << moment;
         }
     }
 }
@@ -589,7 +611,7 @@ TEST_F(ReplayExits, TheEndOfTheFeedEndsTheReplay) {
     replay({entry()});
     count();
     EXPECT_EQ(leave(), CASM_EXIT_AGAIN);
-    EXPECT_EQ(c.mode, CASM_MODE_ENDED);
+    EXPECT_EQ(casm_told_mode(&c), CASM_MODE_ENDED);
     EXPECT_EQ(c.end_reason, CASM_END_NONE);
     EXPECT_EQ(world.cpu().paused, 1);
     EXPECT_EQ(leave(), CASM_EXIT_AGAIN) << "it never gets back to the guest";
@@ -600,7 +622,7 @@ TEST_F(ReplayExits, TheEndOfTheFeedEndsTheReplay) {
 TEST_F(ReplayExits, AnEntryThatTheLogDoesNotHaveDiverges) {
     replay({record_bytes({CASM_CLS_ENTRY, CASM_ENTRY_HYPERCALL, 0, 29})});
     count();
-    EXPECT_EQ(c.mode, CASM_MODE_DIVERGED);
+    EXPECT_EQ(casm_told_mode(&c), CASM_MODE_DIVERGED);
     EXPECT_EQ(leave(), CASM_EXIT_AGAIN);
     const casm_divergence d = world.status().divergence;
     EXPECT_EQ(d.expected.kind, CASM_ENTRY_HYPERCALL);
@@ -613,7 +635,7 @@ TEST_F(ReplayExits, ADigestThatDiffersDiverges) {
                                   std::vector<std::uint64_t>{1, 17, 0xbad})});
     count();
     EXPECT_EQ(leave(), CASM_EXIT_AGAIN);
-    EXPECT_EQ(c.mode, CASM_MODE_DIVERGED);
+    EXPECT_EQ(casm_told_mode(&c), CASM_MODE_DIVERGED);
     EXPECT_EQ(world.status().divergence.expected_w[2], 0xbadu);
 }
 

@@ -37,7 +37,7 @@ class EachConsumer : public testing::TestWithParam<Consumer> {
     bool accepted() { return f.c.logged[GetParam().cls] > logged_; }
     void expect_refused(const casm_rec& header) {
         EXPECT_FALSE(accepted());
-        EXPECT_EQ(f.c.mode, CASM_MODE_DIVERGED);
+        EXPECT_EQ(casm_told_mode(&f.c), CASM_MODE_DIVERGED);
         EXPECT_EQ(std::memcmp(&f.c.divergence.expected, &header, 8), 0) << "the record at fault is named";
         EXPECT_EQ(f.world.cpu().paused, 1);
     }
@@ -51,11 +51,12 @@ TEST_P(EachConsumer, TakesTheRightRecordWhereverItLiesInTheRing) {
         for (const std::uint64_t lap : {0u, 1u, 77u}) {
             take([](Bytes&) {}, (lap + 1) * CASM_RING_MIN_BYTES - pos);
             EXPECT_TRUE(accepted()) << pos;
-            EXPECT_NE(f.c.mode, CASM_MODE_DIVERGED) << pos;
+            EXPECT_NE(casm_told_mode(&f.c), CASM_MODE_DIVERGED) << pos;
         }
 }
 
 class EachBlob : public EachConsumer {};
+class EachEnd : public EachConsumer {};
 
 TEST_P(EachBlob, OfAnyLengthButThoseThatFitIsRefused) {
     unsigned taken = 0;
@@ -131,9 +132,36 @@ TEST(Feed, AnEndThatIsTooLongDiverges) {
     const std::array<std::uint64_t, 2> words{0, CASM_HASH_SEED};
     f.feed(record_bytes({CASM_CLS_END, CASM_END_DESTROYED, 0, 0}, words, Bytes(4096, 0x41)));
     casm_end(&f.c, CASM_END_DESTROYED, 0);
-    EXPECT_EQ(f.c.mode, CASM_MODE_DIVERGED);
+    EXPECT_EQ(casm_told_mode(&f.c), CASM_MODE_DIVERGED);
     EXPECT_EQ(f.c.divergence.expected.cls, CASM_CLS_END);
 }
+
+// An end is one place: a replay whose registers are others there diverges, whatever ended it.
+TEST_P(EachEnd, WithOtherRegistersDiverges) {
+    take([](Bytes&) {});
+    ASSERT_TRUE(accepted());
+    f.rewind(true);
+    f.feed(GetParam().before(f));
+    f.feed(GetParam().record(f));
+    f.feed(Bytes(CASM_TRIP_BYTES, 0xee));
+    shim.regs.r15 ^= 1;
+    GetParam().take(f);
+    shim.regs.r15 ^= 1;
+    EXPECT_EQ(casm_told_mode(&f.c), CASM_MODE_DIVERGED);
+    EXPECT_EQ(f.c.divergence.actual.cls, CASM_CLS_END);
+    EXPECT_EQ(f.c.divergence.expected_w[0], f.c.divergence.actual_w[0]);
+    EXPECT_NE(f.c.divergence.expected_w[1], f.c.divergence.actual_w[1]);
+}
+std::vector<Consumer> ends() {
+    std::vector<Consumer> list;
+    std::copy_if(consumers().begin(), consumers().end(), std::back_inserter(list),
+                 [](const Consumer& consumer) {
+                     return consumer.cls == CASM_CLS_END &&
+                            std::string(consumer.name).find("destroyed") == std::string::npos;
+                 });
+    return list;
+}
+INSTANTIATE_TEST_SUITE_P(Feed, EachEnd, testing::ValuesIn(ends()), name_of);
 
 TEST(Feed, ABlobFillsItsBufferAndNothingElse) {
     FeedWorld f;
@@ -185,7 +213,7 @@ TEST(Feed, MoreThanOneTripMakesIsRefused) {
     for (std::size_t fed = 0; fed + one.size() <= CASM_RING_MIN_BYTES; fed += one.size()) f.feed(one);
     unsigned long result = 0;
     casm_wrap_enter(17, 0, 0, &result);
-    EXPECT_EQ(f.c.mode, CASM_MODE_DIVERGED);
+    EXPECT_EQ(casm_told_mode(&f.c), CASM_MODE_DIVERGED);
     EXPECT_EQ(f.c.divergence.expected.cls, CASM_CLS_OUTMEM);
     EXPECT_LE(f.c.feed.pos, CASM_TRIP_BYTES);
 }
@@ -208,7 +236,7 @@ TEST(Feed, EffectsOfOnePointAreAppliedInPasses) {
     }
     EXPECT_EQ(passes, 3u);
     EXPECT_EQ(f.c.logged[CASM_CLS_EVTCHN], 3000u);
-    EXPECT_EQ(f.c.mode, CASM_MODE_REPLAY);
+    EXPECT_EQ(casm_told_mode(&f.c), CASM_MODE_REPLAY);
 }
 
 }  // namespace

@@ -166,5 +166,49 @@ TEST(Lookup, OthersDoNotFindADomainThatIsRecorded) {
     EXPECT_FALSE(casm_lookup_denied(&world.dom())) << "the log is closed";
 }
 
+// A hypercall that found the domain before its start may still be at work on another processor.
+TEST(Start, WaitsForThoseWhoFoundTheDomainBefore) {
+    World world;
+    shim.readers = true;
+    ASSERT_EQ(world.attach(), 0);
+    EXPECT_EQ(world.start(CASM_MODE_RECORD), -ERESTART);
+    EXPECT_TRUE(casm_lookup_denied(&world.dom())) << "no more of them come";
+    EXPECT_TRUE(denied(world, XEN_DOMCTL_max_mem));
+    EXPECT_FALSE(denied(world, XEN_DOMCTL_casm));
+    EXPECT_EQ(world.start(CASM_MODE_RECORD), -ERESTART);
+    EXPECT_EQ(world.casm().log.pos, 0u) << "what the log begins with could still change";
+    casm_domctl op{.op = CASM_OP_detach, .abi = CASM_ABI_VERSION, .u = {}};
+    EXPECT_EQ(world.domctl(op), -EBUSY);
+    shim_grace();
+    EXPECT_EQ(world.start(CASM_MODE_RECORD), 0);
+    EXPECT_EQ(world.status().mode, CASM_MODE_RECORD);
+    EXPECT_EQ(world.dom().references, 0) << "it can be destroyed";
+    shim.readers = false;
+}
+
+TEST(Start, IsRefusedWhileSomebodyHasAFrameMapped) {
+    World world;
+    ASSERT_EQ(world.attach(), 0);
+    casm_foreign_map(&world.dom(), true);
+    casm_foreign_map(&world.dom(), true);
+    casm_foreign_map(&world.dom(), false);
+    EXPECT_EQ(world.start(CASM_MODE_RECORD), -EADDRINUSE);
+    EXPECT_FALSE(casm_lookup_denied(&world.dom())) << "nothing has begun";
+    EXPECT_EQ(world.casm().log.pos, 0u);
+    casm_foreign_map(&world.dom(), false);
+    EXPECT_EQ(world.start(CASM_MODE_RECORD), 0);
+}
+
+TEST(Start, ThatFailsLeavesTheDomainAsItWas) {
+    World world;
+    ASSERT_EQ(world.attach(), 0);
+    casm_domctl op{.op = CASM_OP_start, .abi = CASM_ABI_VERSION, .u = {}};
+    op.u.start.mode = CASM_MODE_RECORD;
+    op.u.start.cpu = 999;
+    EXPECT_EQ(world.domctl(op), -ENXIO);
+    EXPECT_FALSE(casm_lookup_denied(&world.dom()));
+    EXPECT_EQ(world.start(CASM_MODE_RECORD), 0);
+}
+
 }  // namespace
 }  // namespace casmotion::test

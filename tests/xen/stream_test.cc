@@ -42,8 +42,7 @@ class Replaying : public testing::Test {
         EXPECT_EQ(world.attach(CASM_RING_MIN_BYTES, CASM_RING_MIN_BYTES), 0);
         // The start of every replay: one digest. Its value comes from a recording of an equal domain.
         c.feed.hdr->eof = 0;
-        c.mode = CASM_MODE_REPLAY;
-        c.replaying = true;
+        c.state = CASM_STATE_REPLAY;
         world.guest();
     }
     void feed(casm_rec header, std::vector<std::uint64_t> words = {}, std::vector<std::uint8_t> blob = {}) {
@@ -176,11 +175,11 @@ TEST_F(Recording, ARecordWithoutRoomCrashesTheDomainAndNothingElse) {
     std::array<std::uint8_t, 4096> blob;
     blob.fill(7);
     std::vector<std::uint8_t> last;
-    for (int i = 0; i < 100 && c.mode == CASM_MODE_RECORD; ++i) {
+    for (int i = 0; i < 100 && casm_told_mode(&c) == CASM_MODE_RECORD; ++i) {
         last.assign(data, data + c.log.mask + 1);
         casm_put_blob(&c, {CASM_CLS_RING, 0, 4096, 0}, nullptr, 0, blob.data(), 4096);
     }
-    EXPECT_EQ(c.mode, CASM_MODE_ENDED);
+    EXPECT_EQ(casm_told_mode(&c), CASM_MODE_ENDED);
     EXPECT_EQ(shim.crashes, 0u) << "not yet: the caller may hold locks";
     world.guest();
     c.point = CASM_POINT_OPEN;
@@ -223,7 +222,7 @@ TEST_P(EachMismatch, StopsTheReplayAndNamesBoth) {
     casm_rec rec{CASM_CLS_MSR, 1, 2, 3};
     std::uint64_t word = 4;
     EXPECT_FALSE(casm_take(&c, &rec, &word, 1, GetParam().cmp));
-    EXPECT_EQ(c.mode, CASM_MODE_DIVERGED);
+    EXPECT_EQ(casm_told_mode(&c), CASM_MODE_DIVERGED);
     EXPECT_EQ(c.end_reason, CASM_END_DIVERGED);
     EXPECT_EQ(world.cpu().paused, 1);
     EXPECT_EQ(c.log.hdr->eof, 1u);
@@ -265,7 +264,7 @@ TEST_F(Replaying, ACutLogEndsTheReplayAndIsNoDivergence) {
     casm_rec rec{CASM_CLS_TSC, 0, 0, 0};
     std::uint64_t word;
     EXPECT_FALSE(casm_take(&c, &rec, &word, 1, 0));
-    EXPECT_EQ(c.mode, CASM_MODE_ENDED);
+    EXPECT_EQ(casm_told_mode(&c), CASM_MODE_ENDED);
     EXPECT_EQ(c.end_reason, CASM_END_NONE);
     EXPECT_EQ(world.cpu().paused, 1);
     EXPECT_EQ(world.status().divergence.expected.cls, 0);
@@ -276,7 +275,7 @@ TEST_F(Replaying, ALogCutInARecordEndsTheReplay) {
     casm_rec rec{CASM_CLS_TSC, 0, 0, 0};
     std::uint64_t word;
     EXPECT_FALSE(casm_take(&c, &rec, &word, 1, 0));
-    EXPECT_EQ(c.mode, CASM_MODE_ENDED);
+    EXPECT_EQ(casm_told_mode(&c), CASM_MODE_ENDED);
 }
 
 TEST_F(Replaying, ALogCutInABlobEndsTheReplay) {
@@ -286,14 +285,14 @@ TEST_F(Replaying, ALogCutInABlobEndsTheReplay) {
     casm_rec rec{CASM_CLS_RING, 0, 0, 0};
     std::array<std::uint8_t, CASM_BLOB_MAX_BYTES> blob;
     EXPECT_FALSE(casm_take_blob(&c, &rec, nullptr, 0, blob.data(), CASM_BLOB_MAX_BYTES));
-    EXPECT_EQ(c.mode, CASM_MODE_ENDED);
+    EXPECT_EQ(casm_told_mode(&c), CASM_MODE_ENDED);
 }
 
 TEST(ReplayingBlobs, LengthsOutOfRangeDiverge) {
     for (const std::uint16_t length : {std::uint16_t{0}, std::uint16_t{4097}, std::uint16_t{0xffff}}) {
         World fresh;
         ASSERT_EQ(fresh.attach(CASM_RING_MIN_BYTES, CASM_RING_MIN_BYTES), 0);
-        fresh.casm().mode = CASM_MODE_REPLAY;
+        fresh.casm().state = CASM_STATE_REPLAY;
         fresh.guest();
         RingEnd(fresh.casm().feed).produce(record_bytes({CASM_CLS_RING, 0, length, 0}));
         RingEnd(fresh.casm().feed).produce(std::vector<std::uint8_t>(CASM_RING_MIN_BYTES, 1));
@@ -301,7 +300,7 @@ TEST(ReplayingBlobs, LengthsOutOfRangeDiverge) {
         auto blob = std::make_unique<std::array<std::uint8_t, CASM_BLOB_MAX_BYTES>>();
         EXPECT_FALSE(casm_take_blob(&fresh.casm(), &rec, nullptr, 0, blob->data(), CASM_BLOB_MAX_BYTES))
             << length;
-        EXPECT_EQ(fresh.casm().mode, CASM_MODE_DIVERGED) << length;
+        EXPECT_EQ(casm_told_mode(&fresh.casm()), CASM_MODE_DIVERGED) << length;
     }
 }
 
@@ -326,7 +325,7 @@ TEST_F(Replaying, TheEndOfTheFeedNeedsNoReserve) {
 TEST_F(Replaying, APeekTakesNothing) {
     casm_rec next{};
     EXPECT_FALSE(casm_peek(&c, &next));
-    EXPECT_EQ(c.mode, CASM_MODE_REPLAY) << "an empty feed is not yet an end";
+    EXPECT_EQ(casm_told_mode(&c), CASM_MODE_REPLAY) << "an empty feed is not yet an end";
     feed({CASM_CLS_EVTCHN, 0, 0, 5});
     EXPECT_TRUE(casm_peek(&c, &next));
     EXPECT_EQ(next.aux, 5u);
@@ -404,7 +403,7 @@ TEST(StreamProperty, WhatIsRecordedComesOutOfTheFeed) {
         World world;
         ASSERT_EQ(world.attach(CASM_RING_MIN_BYTES, CASM_RING_MIN_BYTES), 0);
         casm_domain& c = world.casm();
-        c.mode = CASM_MODE_REPLAY;
+        c.state = CASM_STATE_REPLAY;
         seek(c.feed, (random.word() >> 1) & ~std::uint64_t{7});
         world.guest();
         std::span<const std::uint8_t> rest(log);

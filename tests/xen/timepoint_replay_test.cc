@@ -56,7 +56,7 @@ class ReplayPoints : public Timed {
         return step(kNop, branches);
     }
     void expect_diverged_at(const Point& point) {
-        EXPECT_EQ(c.mode, CASM_MODE_DIVERGED);
+        EXPECT_EQ(casm_told_mode(&c), CASM_MODE_DIVERGED);
         EXPECT_EQ(c.divergence.expected.cls, CASM_CLS_APOINT);
         EXPECT_EQ(c.divergence.expected.kind, point.kind);
         EXPECT_EQ(c.divergence.record, 1u) << "the second record";
@@ -135,7 +135,7 @@ TEST_F(ReplayPoints, APointByStateIsFoundByABreakpointAtItsRip) {
     EXPECT_EQ(breakpoint(), kBranch);
     shim.regs.rax ^= 1;
     EXPECT_EQ(hit(kBranch, 0), CASM_EXIT_SKIP) << "other registers";
-    EXPECT_EQ(c.mode, CASM_MODE_REPLAY);
+    EXPECT_EQ(casm_told_mode(&c), CASM_MODE_REPLAY);
     shim.regs.rax ^= 1;
     EXPECT_EQ(hit(kBranch, 0), CASM_EXIT_DELIVER);
     EXPECT_EQ(c.tp.stats.by_state, 1u);
@@ -170,16 +170,16 @@ TEST_P(WrongPoint, DivergesAtItsRecord) {
     GetParam().change(point);
     begin(point);
     // The guest does what it does.
-    for (std::uint64_t branches = 0; branches < 6 && c.mode == CASM_MODE_REPLAY; ++branches) {
+    for (std::uint64_t branches = 0; branches < 6 && casm_told_mode(&c) == CASM_MODE_REPLAY; ++branches) {
         for (const std::uint64_t rip : {kNop, kBranch}) {
-            if (c.mode != CASM_MODE_REPLAY) break;
+            if (casm_told_mode(&c) != CASM_MODE_REPLAY) break;
             if (tf())
                 step(rip, branches);
             else if (breakpoint() == rip)
                 hit(rip, branches);
         }
     }
-    if (c.mode == CASM_MODE_REPLAY) interrupt(kNop, 6);
+    if (casm_told_mode(&c) == CASM_MODE_REPLAY) interrupt(kNop, 6);
     expect_diverged_at(point);
     EXPECT_EQ(c.divergence.expected_w[0], point.branches);
     EXPECT_EQ(c.divergence.expected_w[1], point.rip);
@@ -233,7 +233,7 @@ class PassedPoint : public ReplayPoints {
         hit(kBranch, 0);
         shim.regs.rcx ^= 0x20;
         hit(kBranch, 0);
-        EXPECT_EQ(c.mode, CASM_MODE_REPLAY);
+        EXPECT_EQ(casm_told_mode(&c), CASM_MODE_REPLAY);
     }
     void expect_reported() {
         expect_diverged_at(point_);
@@ -284,7 +284,7 @@ TEST_F(PassedPoint, IsForgottenWhenThePointIsFound) {
     hit(kBranch, 0);
     ASSERT_EQ(c.tp.stats.by_state, 1u);
     interrupt(kNop, 7);
-    EXPECT_EQ(c.mode, CASM_MODE_DIVERGED);
+    EXPECT_EQ(casm_told_mode(&c), CASM_MODE_DIVERGED);
     EXPECT_EQ(c.divergence.actual_w[0], 7u);
     EXPECT_EQ(c.divergence.actual_w[1], kNop);
 }
@@ -339,7 +339,7 @@ TEST_F(ReplayPoints, TheLargestCountIsArmedInPieces) {
     EXPECT_EQ(shim.overflow_at, std::uint64_t{CASM_COUNTER_ARM_MAX});
     interrupt(kNop, CASM_COUNTER_ARM_MAX + 3ull);
     EXPECT_EQ(shim.overflow_at, 2ull * CASM_COUNTER_ARM_MAX + 3);
-    EXPECT_EQ(c.mode, CASM_MODE_REPLAY);
+    EXPECT_EQ(casm_told_mode(&c), CASM_MODE_REPLAY);
 }
 
 TEST_F(ReplayPoints, ManyPointsAtOneStateTakeNoStack) {
@@ -350,10 +350,10 @@ TEST_F(ReplayPoints, ManyPointsAtOneStateTakeNoStack) {
     enter();
     // The running hash goes on at each, so that only the first can be met.
     hit(kNop, 0);
-    for (int i = 0; i < 5 && c.mode == CASM_MODE_REPLAY; ++i) hit(kNop, 0);
+    for (int i = 0; i < 5 && casm_told_mode(&c) == CASM_MODE_REPLAY; ++i) hit(kNop, 0);
     EXPECT_EQ(c.tp.stats.by_state, 1u);
     interrupt(kNop, 1);
-    EXPECT_EQ(c.mode, CASM_MODE_DIVERGED);
+    EXPECT_EQ(casm_told_mode(&c), CASM_MODE_DIVERGED);
 }
 
 TEST_F(ReplayPoints, TheNextPointIsSearchedFromThePointBefore) {
@@ -396,7 +396,7 @@ TEST_F(ReplayPoints, AFeedThatEndsAfterAPointEndsTheReplayThere) {
     enter();
     hit(kBranch, 0);
     step(kNop, 1);
-    EXPECT_EQ(c.mode, CASM_MODE_ENDED);
+    EXPECT_EQ(casm_told_mode(&c), CASM_MODE_ENDED);
     EXPECT_EQ(c.end_reason, CASM_END_NONE);
     EXPECT_EQ(c.tp.stats.canonical, 1u);
 }
@@ -407,7 +407,7 @@ TEST_F(ReplayPoints, AFeedThatEndsWithinAPointEndsTheReplayBeforeIt) {
     feed({bytes.begin(), bytes.end() - 8});
     finish();
     enter();
-    EXPECT_EQ(c.mode, CASM_MODE_ENDED);
+    EXPECT_EQ(casm_told_mode(&c), CASM_MODE_ENDED);
     EXPECT_EQ(c.end_reason, CASM_END_NONE) << "a cut log is no divergence";
 }
 
@@ -440,7 +440,7 @@ TEST_F(ReplayPoints, TheGuestDoesNotRunOnWhileTheNextPointIsNotThereYet) {
     world.cpu().vcpu_info->evtchn_upcall_mask = 1;
     c.feed.hdr->eof = 0;
     EXPECT_EQ(settle(), CASM_EXIT_AGAIN);
-    EXPECT_EQ(c.mode, CASM_MODE_REPLAY);
+    EXPECT_EQ(casm_told_mode(&c), CASM_MODE_REPLAY);
     EXPECT_EQ(world.cpu().paused, 1);
     feed({bytes.begin() + 16, bytes.end()});
     finish();
@@ -460,7 +460,7 @@ TEST_F(ReplayPoints, AStopRequestOfTheRecordingIsReplayedAtItsPoint) {
     enter();
     hit(kBranch, 0);
     step(kNop, 1);
-    EXPECT_EQ(c.mode, CASM_MODE_DIVERGED) << "the digest is compared there; this one is made up";
+    EXPECT_EQ(casm_told_mode(&c), CASM_MODE_DIVERGED) << "the digest is compared there; this one is made up";
     EXPECT_EQ(c.divergence.expected.cls, CASM_CLS_DIGEST);
 }
 
@@ -472,7 +472,7 @@ TEST_F(ReplayPoints, UnequalBranchesWithEqualRegistersAreNamed) {
     finish();
     shim.branches = 1235;
     for (unsigned n = 1; n <= CASM_BRANCHES_INTERVAL; ++n) enter();
-    EXPECT_EQ(c.mode, CASM_MODE_DIVERGED);
+    EXPECT_EQ(casm_told_mode(&c), CASM_MODE_DIVERGED);
     EXPECT_EQ(c.divergence.expected.cls, CASM_CLS_BRANCHES);
     EXPECT_EQ(c.divergence.actual.cls, CASM_CLS_BRANCHES);
     EXPECT_EQ(c.divergence.expected_w[0], 1234u);
@@ -488,7 +488,7 @@ TEST_F(Timed, APointInALogWithoutACounterDiverges) {
     finish();
     enter();
     interrupt(kNop, 0);
-    EXPECT_EQ(c.mode, CASM_MODE_DIVERGED);
+    EXPECT_EQ(casm_told_mode(&c), CASM_MODE_DIVERGED);
     EXPECT_EQ(c.divergence.expected.cls, CASM_CLS_APOINT);
 }
 

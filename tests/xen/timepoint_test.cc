@@ -5,6 +5,10 @@
 
 #include "support/timed.h"
 
+extern "C" {
+#include <public/sched.h>
+}
+
 namespace casmotion::test {
 namespace {
 
@@ -205,7 +209,7 @@ TEST_F(RecordPoints, AStopRequestEndsACpuBoundGuestAtAPoint) {
     interrupt(kNop, 1010);
     step(kBranch, 1010);
     EXPECT_EQ(step(kNop, 1011), CASM_EXIT_DELIVER);
-    EXPECT_EQ(c.mode, CASM_MODE_ENDED);
+    EXPECT_EQ(casm_told_mode(&c), CASM_MODE_ENDED);
     EXPECT_EQ(c.end_reason, CASM_END_STOPPED);
     const std::vector<Logged> log = logged();
     ASSERT_EQ(classes_of(log), (std::vector<unsigned>{CASM_CLS_APOINT, CASM_CLS_DIGEST, CASM_CLS_END}));
@@ -214,11 +218,23 @@ TEST_F(RecordPoints, AStopRequestEndsACpuBoundGuestAtAPoint) {
     EXPECT_EQ(breakpoint(), 0u);
 }
 
+TEST_F(RecordPoints, ACrashWhileSteppingEndsWithTheFlagsOfTheGuest) {
+    overdue();
+    interrupt(kNop, 1010);
+    ASSERT_TRUE(tf());
+    cpu_user_regs guest = shim.regs;
+    guest.rflags &= ~std::uint64_t{X86_EFLAGS_TF};
+    shim_domain_shutdown(&world.dom(), SHUTDOWN_crash);
+    const std::vector<Logged> log = logged();
+    ASSERT_EQ(log.back().rec.cls, CASM_CLS_END);
+    EXPECT_EQ(log.back().words[1] << 16 >> 16, casm_regs_hash(c.hash, &guest, &world.cpu()) >> 16);
+}
+
 TEST_F(RecordPoints, TheEndOfARecordingLeavesNothingOfOursBehind) {
     overdue();
     interrupt(kNop, 1010);
     ASSERT_TRUE(tf());
-    c.mode = CASM_MODE_ENDED;
+    c.state = CASM_STATE_FREE;
     EXPECT_EQ(settle(), CASM_EXIT_DELIVER);
     EXPECT_FALSE(tf());
     EXPECT_EQ(breakpoint(), 0u);
@@ -260,7 +276,7 @@ TEST_F(Timed, ABusyCounterRefusesTheStart) {
     ASSERT_EQ(world.attach(), 0);
     casm_domctl op = options(CASM_MODE_RECORD);
     EXPECT_EQ(world.domctl(op), -EBUSY);
-    EXPECT_EQ(c.mode, CASM_MODE_IDLE);
+    EXPECT_EQ(casm_told_mode(&c), CASM_MODE_IDLE);
     shim.counter_busy = false;
     EXPECT_EQ(world.domctl(op), 0) << "a refused start changes nothing";
 }
@@ -281,7 +297,7 @@ TEST_F(Timed, WhatCannotBeMeantIsRefused) {
     op = options(CASM_MODE_RECORD);
     op.u.start.dense_every = CASM_MAX_DENSE_EVERY + 1;
     EXPECT_EQ(world.domctl(op), -EINVAL) << "the machine that chooses points would never choose one";
-    EXPECT_EQ(c.mode, CASM_MODE_IDLE);
+    EXPECT_EQ(casm_told_mode(&c), CASM_MODE_IDLE);
     op.u.start.max_delay_ns = CASM_MAX_DELAY_NS;
     op.u.start.dense_every = CASM_MAX_DENSE_EVERY;
     EXPECT_EQ(world.domctl(op), 0);

@@ -23,8 +23,7 @@ class Values : public testing::Test {
     }
     void replay(const std::vector<std::uint8_t>& feed) {
         ASSERT_EQ(world.attach(CASM_RING_MIN_BYTES, CASM_RING_MIN_BYTES), 0);
-        c.mode = CASM_MODE_REPLAY;
-        c.replaying = true;
+        c.state = CASM_STATE_REPLAY;
         ASSERT_EQ(RingEnd(c.feed).produce(feed), feed.size());
         world.guest();
     }
@@ -123,14 +122,14 @@ TEST_F(Values, AnotherMsrDiverges) {
     replay(bytes({CASM_CLS_MSR, X86EMUL_OKAY, 0, 0x1a0}, {43}));
     std::uint64_t value = 42;
     casm_log_msr(X86EMUL_OKAY, 0x1a1, &value);
-    EXPECT_EQ(c.mode, CASM_MODE_DIVERGED);
+    EXPECT_EQ(casm_told_mode(&c), CASM_MODE_DIVERGED);
 }
 
 TEST_F(Values, AnotherMsrResultDiverges) {
     replay(bytes({CASM_CLS_MSR, X86EMUL_OKAY, 0, 0x1a0}, {43}));
     std::uint64_t value = 42;
     casm_log_msr(X86EMUL_OKAY + 2, 0x1a0, &value);
-    EXPECT_EQ(c.mode, CASM_MODE_DIVERGED);
+    EXPECT_EQ(casm_told_mode(&c), CASM_MODE_DIVERGED);
 }
 
 TEST_F(Values, WhatAFailedRdmsrLeavesBehindIsNotLogged) {

@@ -13,6 +13,8 @@
 #include "casm/queue.c"
 #include "casm/values.c"
 #include "casm/hypercall.c"
+#include "casm/state.c"
+#include "casm/point.c"
 #include "casm/entry.c"
 #include "casm/control.c"
 #include "copies.h"
@@ -185,7 +187,7 @@ void entries(void)
 
 void exits(void)
 {
-    any_recordable()->mode = CASM_MODE_REPLAY;
+    any_recordable()->state = CASM_STATE_REPLAY;
     casm_exit_work();
     THE_END(exits);
 }

@@ -65,11 +65,9 @@ static struct casm_domain *any_domain(void)
     *c = none; /* no pointer that would be part of anything */
     ANY(*c);
     c->d = &the_domain;
-    c->mode = any_u32;
-    c->stop = any_int;
+    c->bridge[CASM_PAGE_CONSOLE].guest = NULL; /* harness consumers has the pages */
+    c->state = Frama_C_unsigned_int_interval(0, CASM_STATES - 1);
     c->account = any_int;
-    c->overflow = any_int;
-    c->replaying = any_int;
     c->allow_time = any_int;
     c->console_due = any_int;
     c->tp.on = any_int;

@@ -18,6 +18,8 @@
 #undef smp_mb
 #define read_atomic(p)     (*(volatile __typeof__(*(p)) *)(p))
 #define write_atomic(p, x) ((void)(*(volatile __typeof__(*(p)) *)(p) = (x)))
+#undef cmpxchg
+#define cmpxchg(p, o, n) ({ __typeof__(*(p)) was_ = *(p); if ( was_ == (o) ) *(p) = (n); was_; })
 #define smp_wmb() ((void)0)
 #define smp_rmb() ((void)0)
 #define smp_mb()  ((void)0)

@@ -172,7 +172,8 @@ void one(FeedWorld& f, FuzzedDataProvider& input) {
     consumer.take(f);
     count.accepted +=
         f.c.logged[consumer.cls] > accepted + (!before.empty() && before[0] == consumer.cls ? 1 : 0);
-    count.refused += f.c.mode == CASM_MODE_DIVERGED && f.c.divergence.expected.cls == consumer.cls;
+    count.refused +=
+        casm_told_mode(&f.c) == CASM_MODE_DIVERGED && f.c.divergence.expected.cls == consumer.cls;
     // A paused vCPU is off its processor until somebody unpauses it.
     for (int i = 0; i < 4 && f.world.cpu().paused == 0; ++i) {
         const unsigned what = f.exit();
@@ -187,10 +188,11 @@ void one(FeedWorld& f, FuzzedDataProvider& input) {
     CHECK(f.c.feed.pos % 8 == 0);
     CHECK(f.c.feed.other - f.c.feed.pos <= CASM_RING_MIN_BYTES);
     CHECK(f.c.log.pos <= CASM_RING_MIN_BYTES);
-    CHECK(f.c.mode == CASM_MODE_REPLAY || f.c.mode == CASM_MODE_ENDED || f.c.mode == CASM_MODE_DIVERGED);
-    CHECK(f.c.mode == CASM_MODE_REPLAY || f.world.cpu().paused == 1);
-    CHECK(f.c.mode != CASM_MODE_DIVERGED || f.c.end_reason == CASM_END_DIVERGED);
-    CHECK(f.c.mode != CASM_MODE_DIVERGED || f.c.log.hdr->eof == 1);
+    CHECK(casm_told_mode(&f.c) == CASM_MODE_REPLAY || casm_told_mode(&f.c) == CASM_MODE_ENDED ||
+          casm_told_mode(&f.c) == CASM_MODE_DIVERGED);
+    CHECK(casm_told_mode(&f.c) == CASM_MODE_REPLAY || f.world.cpu().paused == 1);
+    CHECK(casm_told_mode(&f.c) != CASM_MODE_DIVERGED || f.c.end_reason == CASM_END_DIVERGED);
+    CHECK(casm_told_mode(&f.c) != CASM_MODE_DIVERGED || f.c.log.hdr->eof == 1);
 }
 
 }  // namespace

@@ -96,8 +96,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::size_t fed = end.produce(feed);
     if (started) {  // past the initial digest, which arbitrary bytes do not meet
         check(casm_bridges_init(&c) == 0);
-        c.mode = CASM_MODE_REPLAY;
-        c.replaying = true;
+        c.state = CASM_STATE_REPLAY;
         c.hash = CASM_HASH_SEED;
         c.check_shift = 64;
         world->dom().creation_finished = true;
@@ -106,7 +105,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     world->guest();
     for (const std::uint8_t step : script) {
-        if (c.mode != CASM_MODE_REPLAY) break;
+        if (casm_told_mode(&c) != CASM_MODE_REPLAY) break;
         stand(shim.branches);
         switch (step % 16 < 8 ? step % 8 : 6 + step % 2) {
             case 0:
@@ -167,7 +166,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         }
     }
     check(shim.locks_held == 0 && shim.evtchn_locks_held == 0);
-    check(c.mode == CASM_MODE_REPLAY || c.mode == CASM_MODE_ENDED || c.mode == CASM_MODE_DIVERGED);
-    check(c.mode == CASM_MODE_REPLAY || world->cpu().paused >= 1);
+    check(casm_told_mode(&c) == CASM_MODE_REPLAY || casm_told_mode(&c) == CASM_MODE_ENDED ||
+          casm_told_mode(&c) == CASM_MODE_DIVERGED);
+    check(casm_told_mode(&c) == CASM_MODE_REPLAY || world->cpu().paused >= 1);
     return 0;
 }

@@ -331,6 +331,28 @@ void domain_crash(struct domain *d)
     shim_domain_shutdown(d, 3 /* SHUTDOWN_crash */);
 }
 
+static struct rcu_head *waiting;
+
+void call_rcu(struct rcu_head *head, void (*func)(struct rcu_head *head))
+{
+    head->func = func;
+    head->next = waiting;
+    waiting = head;
+    if ( !shim.readers )
+        shim_grace();
+}
+
+void shim_grace(void)
+{
+    while ( waiting )
+    {
+        struct rcu_head *head = waiting;
+
+        waiting = head->next;
+        head->func(head);
+    }
+}
+
 void send_global_virq(uint32_t virq)
 {
     CHECK(virq == CASM_VIRQ);

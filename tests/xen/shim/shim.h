@@ -33,6 +33,7 @@ extern "C" {
 #define __init
 #define __read_mostly
 #define cf_check
+#define container_of(p, type, member) ((type *)((char *)(p) - offsetof(type, member)))
 #define always_inline inline
 #define noinline
 #endif
@@ -72,6 +73,7 @@ struct shim {
     uint64_t overflow_at;                                  /* ... at which the counter is to interrupt; 0: not armed */
     uint64_t transfers;                                    /* branches of any kind, interrupts and exceptions */
     uint64_t transfers_overflow_at;
+    bool readers;                                          /* somebody is in a section of RCU */
     bool counter_busy;
     unsigned long dr[8];                                   /* debug registers of the processor */
     unsigned int kicks;
@@ -106,6 +108,12 @@ void shim_rmb(void);
 #define smp_rmb() shim_rmb()
 #define smp_mb()  __atomic_thread_fence(__ATOMIC_SEQ_CST)
 #define read_atomic(p)     __atomic_load_n(p, __ATOMIC_RELAXED)
+#define cmpxchg(p, o, n) \
+    ({ __typeof__(*(p)) old_ = (o); __atomic_compare_exchange_n(p, &old_, n, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST); old_; })
+typedef struct { int counter; } atomic_t;
+#define atomic_read(v) __atomic_load_n(&(v)->counter, __ATOMIC_RELAXED)
+#define atomic_inc(v)  ((void)__atomic_add_fetch(&(v)->counter, 1, __ATOMIC_SEQ_CST))
+#define atomic_dec(v)  ((void)__atomic_sub_fetch(&(v)->counter, 1, __ATOMIC_SEQ_CST))
 #define write_atomic(p, x) __atomic_store_n(p, x, __ATOMIC_RELAXED)
 
 static inline bool __test_and_set_bit(unsigned int nr, unsigned long *addr)
@@ -320,6 +328,11 @@ static inline bool test_bit(unsigned int nr, const unsigned long *addr)
 extern unsigned long shim_segment_base;
 int pv_emul_read_descriptor(unsigned int sel, const struct vcpu *v, unsigned long *base, unsigned long *limit,
                             unsigned int *ar, bool insn_fetch);
+/* --- RCU: a grace period is over when shim_grace() says so, at once unless shim.readers --- */
+struct rcu_head { struct rcu_head *next; void (*func)(struct rcu_head *head); };
+void call_rcu(struct rcu_head *head, void (*func)(struct rcu_head *head));
+void shim_grace(void);
+
 static inline void get_knownalive_domain(struct domain *d)
 {
     d->references++;

@@ -47,7 +47,9 @@ Bytes end(FeedWorld& f, unsigned reason, unsigned code, bool digest) {
     std::array<std::uint64_t, CASM_CLASSES_MAX> applied;
     std::copy(std::begin(f.c.applied), std::end(f.c.applied), applied.begin());
     if (digest) applied[CASM_CLS_DIGEST]++;
-    const std::array<std::uint64_t, 2> words{f.c.ordinal, f.c.hash};
+    const std::uint64_t with_registers = casm_regs_hash(f.c.hash, &shim.regs, &f.world.cpu());
+    const std::array<std::uint64_t, 2> words{
+        f.c.ordinal, reason == CASM_END_DESTROYED ? f.c.hash : (f.c.hash >> 48 << 48 | with_registers >> 16)};
     return record_bytes({CASM_CLS_END, static_cast<std::uint8_t>(reason), 0, code}, words,
                         {reinterpret_cast<const std::uint8_t*>(applied.data()), sizeof(applied)});
 }
@@ -68,7 +70,7 @@ void search(FeedWorld& f) {
     casm_timepoint& tp = f.c.tp;
     for (int i = 0; i < 12; ++i) {
         f.exit();
-        if (f.c.mode != CASM_MODE_REPLAY || f.c.logged[CASM_CLS_APOINT] != 0) return;
+        if (casm_told_mode(&f.c) != CASM_MODE_REPLAY || f.c.logged[CASM_CLS_APOINT] != 0) return;
         if (f.world.cpu().paused != 0) return;  // it waits for the feed: nothing runs
         unsigned long dr6 = 0;
         if ((shim.regs.rflags & X86_EFLAGS_TF) != 0) {
@@ -209,8 +211,7 @@ FeedWorld::FeedWorld() {
     casm_domctl op{};
     op.u.start.flags = CASM_START_COUNTER;
     check(casm_tp_start(&c, &op) == 0);
-    c.mode = CASM_MODE_REPLAY;
-    c.replaying = true;
+    c.state = CASM_STATE_REPLAY;
     c.hash = CASM_HASH_SEED;
     c.check_shift = 64;
     started_ = save();
@@ -272,7 +273,7 @@ unsigned FeedWorld::exit() {
 
 Bytes FeedWorld::digest(unsigned when) {
     const casm_domain before = c;
-    c.mode = CASM_MODE_RECORD;
+    c.state = CASM_STATE_RECORD;
     casm_digest_point(&c, when);
     std::array<std::uint64_t, 4> record;
     for (std::size_t i = 0; i < record.size(); ++i)

@@ -124,7 +124,8 @@ class Model {
         shim.irqs_on = false;
         const unsigned what = casm_exit_work();
         // A damaged log may have something that can be anywhere but here.
-        check(what == CASM_EXIT_SKIP || c_.mode == CASM_MODE_DIVERGED, "an exit that was not counted");
+        check(what == CASM_EXIT_SKIP || casm_told_mode(&c_) == CASM_MODE_DIVERGED,
+              "an exit that was not counted");
         shim.irqs_on = true;
         world_.dom0();
         check(world_.take_pending().empty() && before == state_, "a stray exit applied something");
@@ -174,7 +175,7 @@ class Model {
             entry();
             if (!leave()) break;
         }
-        if (!over() && c_.mode != CASM_MODE_ENDED) {
+        if (!over() && casm_told_mode(&c_) != CASM_MODE_ENDED) {
             world_.guest();
             // Registers at a shutdown are not compared, a known limit (docs/what-is-proved.md); memory is.
             std::memcpy(world_.frame(3), &state_, sizeof(state_));
@@ -186,7 +187,9 @@ class Model {
         world_.dom0();
         if (c_.log.hdr != nullptr) daemon(true);
     }
-    [[nodiscard]] bool over() const { return c_.mode != CASM_MODE_RECORD && c_.mode != CASM_MODE_REPLAY; }
+    [[nodiscard]] bool over() const {
+        return casm_told_mode(&c_) != CASM_MODE_RECORD && casm_told_mode(&c_) != CASM_MODE_REPLAY;
+    }
 
     template <typename Handler>
     unsigned long hypercall(unsigned nr, unsigned long arg0, Handler handler) {

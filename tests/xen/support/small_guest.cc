@@ -217,7 +217,9 @@ class SmallGuest {
 
     // --- Xen's exit path, as in entry.S ---
 
-    bool running() const { return c_.mode == CASM_MODE_RECORD || c_.mode == CASM_MODE_REPLAY; }
+    bool running() const {
+        return casm_told_mode(&c_) == CASM_MODE_RECORD || casm_told_mode(&c_) == CASM_MODE_REPLAY;
+    }
 
     void leave() {
         for (unsigned again = 0; running(); ++again) {

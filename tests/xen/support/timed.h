@@ -120,8 +120,7 @@ class Timed : public testing::Test {
         ASSERT_EQ(world.attach(CASM_RING_MIN_BYTES, CASM_RING_MIN_BYTES), 0);
         ASSERT_EQ(casm_bridges_init(&c), 0);
         ASSERT_EQ(casm_tp_start(&c, &op), 0);
-        c.mode = CASM_MODE_REPLAY;
-        c.replaying = true;
+        c.state = CASM_STATE_REPLAY;
         c.hash = CASM_HASH_SEED;
         c.check_shift = 64;
         guest_runs();

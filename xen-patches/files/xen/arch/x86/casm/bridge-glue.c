@@ -203,22 +203,3 @@ bool casm_bridge_replay(struct casm_domain *c)
 
     return true;
 }
-
-/* Replay: shows dom0 what the guest printed. */
-void casm_console_report(struct casm_domain *c)
-{
-    struct casm_rec rec = { .cls = CASM_CLS_CONSOLE };
-    uint8_t buf[256];
-    unsigned int n;
-
-    if ( !c->bridge[CASM_PAGE_CONSOLE].guest )
-        return;
-    while ( (n = casm_bridge_text(&c->bridge[CASM_PAGE_CONSOLE], &c->console_seen, buf, sizeof(buf))) )
-    {
-        uint64_t records = c->records;
-
-        rec.check = n;
-        casm_put_blob(c, rec, NULL, 0, buf, n);
-        c->records = records; /* a report is no record of the log */
-    }
-}

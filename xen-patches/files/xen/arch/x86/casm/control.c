@@ -41,7 +41,6 @@ int casm_domain_create(struct domain *d, struct xen_domctl_createdomain *config)
     }
 
     c->d = d;
-    c->mode = CASM_MODE_IDLE;
     c->tp.slot = -1;
     c->cpu = CASM_CPU_ANY;
     spin_lock_init(&c->lock);
@@ -73,7 +72,7 @@ void casm_domain_relinquish(struct domain *d)
     if ( casm_logging(c) && d->creation_finished )
         casm_end(c, CASM_END_DESTROYED, 0);
     if ( casm_logging(c) )
-        c->mode = CASM_MODE_ENDED;
+        casm_set_state(c, casm_recording(c) ? CASM_STATE_FREE : CASM_STATE_REPLAYED);
     casm_unplace(c);
     casm_tp_stop(c);
     casm_bridges_destroy(c);
@@ -97,48 +96,11 @@ void casm_domain_shutdown(struct domain *d, unsigned int reason)
     /* One that dom0 asks for has no place in the instruction stream; the domain's destruction will end the log. */
     if ( current->domain != d || !casm_logging(c) )
         return;
-    if ( c->mode == CASM_MODE_REPLAY )
+    if ( casm_replaying(c) )
         casm_console_report(c);
     else
         casm_rings_last(c);
     casm_end(c, reason == SHUTDOWN_crash ? CASM_END_CRASHED : CASM_END_SHUTDOWN, reason);
-}
-
-void casm_end(struct casm_domain *c, unsigned int reason, unsigned int code)
-{
-    struct casm_rec rec = { .cls = CASM_CLS_END, .kind = reason, .check = sizeof(c->applied), .aux = code };
-    uint64_t w[2], lw[2], applied[CASM_CLASSES_MAX] = {};
-    struct casm_rec log = rec;
-
-    if ( reason != CASM_END_DESTROYED )
-        casm_digest_point(c, reason == CASM_END_STOPPED ? CASM_DIGEST_STOP : CASM_DIGEST_END);
-    lw[0] = w[0] = c->ordinal;
-    lw[1] = w[1] = c->hash;
-
-    if ( c->mode == CASM_MODE_RECORD )
-    {
-        c->end_reason = reason;
-        c->end_code = code;
-        casm_put_blob(c, rec, w, 2, c->applied, sizeof(c->applied));
-        c->mode = CASM_MODE_ENDED;
-        casm_publish(c, true);
-        write_atomic(&c->log.hdr->eof, 1);
-        send_global_virq(CASM_VIRQ);
-    }
-    else if ( c->mode == CASM_MODE_REPLAY )
-    {
-        if ( !casm_take_blob(c, &log, lw, 2, applied, sizeof(applied)) )
-            return;
-        if ( log.kind != reason || log.check != rec.check || log.aux != code || lw[0] != w[0] || lw[1] != w[1] ||
-             memcmp(applied, c->applied, sizeof(applied)) )
-        {
-            casm_diverge(c, &log, lw, &rec, w, 2);
-            return;
-        }
-        c->end_reason = reason;
-        c->end_code = code;
-        casm_stop_vcpu(c, CASM_MODE_ENDED);
-    }
 }
 
 /* --- domctl --- */
@@ -147,7 +109,7 @@ static int attach(struct casm_domain *c, struct casm_domctl *op)
 {
     int rc;
 
-    if ( c->log.hdr || c->mode != CASM_MODE_IDLE )
+    if ( c->log.hdr || !casm_in(c, 1u << CASM_STATE_IDLE) )
         return -EBUSY;
     if ( !casm_ring_valid_size(op->u.attach.log_bytes) || (op->u.attach.feed_bytes && !casm_ring_valid_size(op->u.attach.feed_bytes)) )
         return -EINVAL;
@@ -172,7 +134,7 @@ static int start_record(struct casm_domain *c)
     force_update_vcpu_system_time(v);
     c->allow_time = false;
 
-    c->mode = CASM_MODE_RECORD;
+    casm_set_state(c, CASM_STATE_RECORD);
     c->applied[CASM_CLS_INIT]++;
     casm_put_blob(c, rec, NULL, 0, c->d->shared_info, PAGE_SIZE);
     casm_digest_point(c, CASM_DIGEST_START);
@@ -186,8 +148,7 @@ static int start_replay(struct casm_domain *c)
     static uint8_t buf[PAGE_SIZE]; /* domctls are serialised */
     struct casm_rec next;
 
-    c->mode = CASM_MODE_REPLAY;
-    c->replaying = true;
+    casm_set_state(c, CASM_STATE_REPLAY);
     memset(c->pending, 0, sizeof(c->pending));
     c->npending = 0;
 
@@ -208,20 +169,16 @@ static int start_replay(struct casm_domain *c)
     casm_digest_point(c, CASM_DIGEST_START);
     casm_publish(c, true);
 
-    return c->mode == CASM_MODE_REPLAY ? 0 : c->mode == CASM_MODE_DIVERGED ? -EXDEV : -ENODATA;
+    return casm_replaying(c) ? 0 : casm_in(c, 1u << CASM_STATE_DIVERGED) ? -EXDEV : -ENODATA;
 }
 
-static int start_run(struct casm_domain *c, struct casm_domctl *op)
+/* With the domain in CASM_STATE_STARTING. */
+static int begin(struct casm_domain *c, struct casm_domctl *op)
 {
     bool replay = op->u.start.mode == CASM_MODE_REPLAY;
     uint64_t since;
     int rc;
 
-    if ( c->d->creation_finished || c->mode != CASM_MODE_IDLE || !c->d->vcpu[0] )
-        return -EBUSY;
-    if ( !c->log.hdr || replay != !!c->feed.hdr || (!replay && op->u.start.mode != CASM_MODE_RECORD) ||
-         (op->u.start.flags & ~(CASM_START_ACCOUNT | CASM_START_COUNTER)) || op->u.start.check_bits > 16 || (replay && op->u.start.disable) )
-        return -EINVAL;
     rc = casm_place(c, op->u.start.cpu);
     if ( rc )
         return rc;
@@ -247,25 +204,47 @@ static int start_run(struct casm_domain *c, struct casm_domctl *op)
     return rc;
 }
 
+static int start_run(struct casm_domain *c, struct casm_domctl *op)
+{
+    bool replay = op->u.start.mode == CASM_MODE_REPLAY;
+    int rc;
+
+    if ( c->d->creation_finished || c->d->is_dying || !c->d->vcpu[0] || !(casm_in(c, 1u << CASM_STATE_IDLE) || casm_starting(c)) )
+        return -EBUSY;
+    if ( !c->log.hdr || replay != !!c->feed.hdr || (!replay && op->u.start.mode != CASM_MODE_RECORD) ||
+         (op->u.start.flags & ~(CASM_START_ACCOUNT | CASM_START_COUNTER)) || op->u.start.check_bits > 16 || (replay && op->u.start.disable) )
+        return -EINVAL;
+
+    rc = casm_be_alone(c);
+    if ( rc == -ERESTART )
+        return rc;
+    if ( !rc )
+        rc = begin(c, op);
+    if ( rc && casm_starting(c) )
+        casm_set_state(c, CASM_STATE_IDLE);
+
+    return rc;
+}
+
 static int stop_run(struct casm_domain *c)
 {
     if ( !casm_logging(c) )
         return -EINVAL;
 
-    if ( c->mode == CASM_MODE_RECORD && c->d->creation_finished )
+    if ( casm_recording(c) && c->d->creation_finished )
     {
-        /* The vCPU does it at its next injection point; if it sleeps, it must wake up for that. */
-        c->stop = true;
-        smp_wmb();
+        /* The vCPU does it at its next injection point; if it sleeps, it must wake up for that. Or it has just reached an end. */
+        if ( !casm_set_state(c, CASM_STATE_STOPPING) && !casm_stopping(c) )
+            return -EINVAL;
         vcpu_kick(c->d->vcpu[0]); /* wakes it up, or makes it exit, for an A-point */
         return 0;
     }
 
     domain_pause(c->d);
-    if ( c->mode == CASM_MODE_RECORD )
+    if ( casm_recording(c) )
         casm_end(c, CASM_END_STOPPED, 0);
-    else if ( c->mode == CASM_MODE_REPLAY )
-        casm_stop_vcpu(c, CASM_MODE_ENDED);
+    else
+        casm_stop_vcpu(c, CASM_STATE_REPLAYED);
     domain_unpause(c->d);
 
     return 0;
@@ -279,13 +258,15 @@ static void kick(struct casm_domain *c)
 
 static int detach(struct casm_domain *c)
 {
+    if ( casm_starting(c) ) /* start has to come back first */
+        return -EBUSY;
     domain_pause(c->d);
-    if ( c->mode == CASM_MODE_REPLAY )
-        casm_stop_vcpu(c, CASM_MODE_ENDED);
-    else if ( c->mode == CASM_MODE_RECORD )
+    if ( casm_replaying(c) )
+        casm_stop_vcpu(c, CASM_STATE_REPLAYED);
+    else if ( casm_recording(c) )
     {
         c->end_reason = CASM_END_STOPPED;
-        c->mode = CASM_MODE_ENDED;
+        casm_set_state(c, CASM_STATE_FREE);
     }
     casm_unplace(c);
     casm_ring_free(&c->log);
@@ -300,7 +281,7 @@ static int status(const struct casm_domain *c, const struct casm_domctl *op)
 {
     struct casm_status st = {
         .abi = CASM_ABI_VERSION,
-        .mode = c->mode,
+        .mode = casm_told_mode(c),
         .end_reason = c->end_reason,
         .end_code = c->end_code,
         .ordinal = c->ordinal,
@@ -349,7 +330,7 @@ static int frames(const struct casm_domain *c, const struct casm_domctl *op)
     return 0;
 }
 
-/* Under the domctl lock. @op is copied back to dom0 if 0 is returned. */
+/* Under the domctl lock. @op is copied back to dom0 if 0 is returned. -ERESTART: the hypercall is to be continued. */
 long casm_do_domctl(struct domain *d, struct casm_domctl *op)
 {
     struct casm_domain *c = d->arch.casm;

@@ -1,12 +1,36 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * CASMotion: digest of all frames of a domain.
+ * CASMotion: hashes of a domain's registers, and of all its frames.
  */
 #include <xen/lib.h>
 #include <xen/mm.h>
-#include <xen/softirq.h>
+#include <xen/sched.h>
+#include <asm/processor.h>
+#include <asm/traps.h>
 
 #include "private.h"
+
+/*
+ * Runs once per entry, so it counts: a multiplication per register, and a fold every three that carries high bits down. What it
+ * cannot see: two neighbours of one MIX3() that differ in bit 63 and nothing else. The memory digests would.
+ */
+uint64_t casm_regs_hash(uint64_t h, const struct cpu_user_regs *r, const struct vcpu *v)
+{
+#define MIX3(x, y, z) \
+    h = (((h ^ (x)) * CASM_HASH_MULT ^ (y)) * CASM_HASH_MULT ^ (z)) * CASM_HASH_MULT; \
+    h ^= h >> 32
+    MIX3(r->rip, r->rsp, r->rax);
+    MIX3(r->rbx, r->rcx, r->rdx);
+    MIX3(r->rsi, r->rdi, r->rbp);
+    MIX3(r->r8, r->r9, r->r10);
+    MIX3(r->r11, r->r12, r->r13);
+    /* RF tells how Xen was entered, not what the guest did. */
+    MIX3(r->r14, r->r15,
+         (r->rflags & ~(uint64_t)X86_EFLAGS_RF) | ((uint64_t)!!(v->arch.flags & TF_kernel_mode) << 63));
+#undef MIX3
+
+    return h;
+}
 
 bool casm_page_is_zero(const uint64_t *p)
 {

@@ -275,7 +275,7 @@ static unsigned long answer(struct casm_domain *c, unsigned int nr)
 bool casm_wrap_enter(unsigned int nr, unsigned long arg0, unsigned long arg1, unsigned long *result)
 {
     struct casm_domain *c = current->arch.casm;
-    bool replay = c->mode == CASM_MODE_REPLAY;
+    bool replay = casm_replaying(c);
 
     casm_hide_step(guest_cpu_user_regs());
 
@@ -296,7 +296,7 @@ bool casm_wrap_enter(unsigned int nr, unsigned long arg0, unsigned long arg1, un
             *result = answer(c, nr);
             return true;
         }
-        this_cpu(casm_tapping) = c->mode == CASM_MODE_RECORD;
+        this_cpu(casm_tapping) = casm_recording(c);
         return false;
 
     case BLOCK:
@@ -332,6 +332,6 @@ void casm_wrap_leave(unsigned int nr, unsigned long result)
     if ( !this_cpu(casm_tapping) )
         return;
     this_cpu(casm_tapping) = false;
-    if ( c->mode == CASM_MODE_RECORD )
+    if ( casm_recording(c) )
         casm_exchange(c, &rec, &w, 1, CASM_CMP_KIND);
 }

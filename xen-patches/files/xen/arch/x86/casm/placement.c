@@ -85,7 +85,7 @@ static bool stays(const struct domain *d, const cpumask_t *cpus)
 {
     const struct casm_domain *c = d->arch.casm;
 
-    if ( c->cpu == CASM_CPU_ANY || (c->mode != CASM_MODE_IDLE && !casm_logging(c)) || system_state != SYS_STATE_active ||
+    if ( c->cpu == CASM_CPU_ANY || !(casm_in(c, 1u << CASM_STATE_IDLE) || casm_starting(c) || casm_logging(c)) || system_state != SYS_STATE_active ||
          (cpus && !cpumask_test_cpu(c->cpu, cpus)) )
         return false;
     printk(XENLOG_G_ERR "casm: %pd is recorded or replayed on CPU %u: refused to change its CPUs\n", d, c->cpu);

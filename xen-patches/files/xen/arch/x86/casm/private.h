@@ -9,6 +9,7 @@
 #define CASM_PRIVATE_H
 
 #include <xen/cpumask.h>
+#include <xen/rcupdate.h>
 #include <xen/sched.h>
 #include <xen/spinlock.h>
 #include <asm/casm.h>
@@ -33,6 +34,21 @@ enum casm_point {
     CASM_POINT_APPLIED, /* effects of this point are in: whatever is queued since then waits for the next one */
 };
 
+/* What is done with the domain. Changed by casm_set_state() alone; state.c has the transitions that there are. */
+enum casm_state {
+    CASM_STATE_IDLE,     /* nothing was started */
+    CASM_STATE_STARTING, /* others do not find it any more, and it waits for those that have (refuse.c) */
+    CASM_STATE_RECORD,
+    CASM_STATE_STOPPING, /* the same, until the next injection point: dom0 asked for END(STOPPED) */
+    CASM_STATE_CRASHING, /* a record found no room: the domain is crashed at its next exit */
+    CASM_STATE_FREE,     /* the log has its END, or nobody reads it any more: the guest goes on unrecorded */
+    /* From here on the domain was built to be replayed: outside signals never reach it. */
+    CASM_STATE_REPLAY,
+    CASM_STATE_REPLAYED, /* over: the vCPU is paused for good */
+    CASM_STATE_DIVERGED, /* the same, at the first difference */
+    CASM_STATES
+};
+
 /* One ring as seen from Xen. */
 struct casm_stream {
     struct casm_ring *hdr;  /* NULL: not attached */
@@ -48,14 +64,14 @@ struct casm_stream {
 
 struct casm_domain {
     struct domain *d;
-    unsigned int mode;          /* enum casm_mode */
+    unsigned int state;         /* enum casm_state */
     unsigned int point;         /* enum casm_point; written by the vCPU only */
-    bool stop;                  /* dom0 asked for END(STOPPED) */
     bool account;
-    bool overflow;              /* a record found no room: crash the domain at its next exit */
-    bool replaying;             /* the domain was built to be replayed: outside signals never reach it */
     bool allow_time;            /* casm_start is writing the time info */
     bool console_due;           /* replay: the guest notified its console's back end in this trip */
+    bool alone;                 /* all who found the domain before it was STARTING are done */
+    struct rcu_head others;     /* ... says this */
+    atomic_t foreign_maps;      /* frames of the guest that others have mapped, counted each time */
     uint32_t disable;           /* classes that are not logged (debug switch) */
     unsigned int end_reason, end_code;
 
@@ -110,10 +126,41 @@ static inline bool casm_page_put(uint8_t *page, unsigned int offset, const uint8
     return true;
 }
 
+static inline bool casm_in(const struct casm_domain *c, unsigned int states)
+{
+    return (1u << c->state) & states;
+}
+static inline bool casm_recording(const struct casm_domain *c)
+{
+    return casm_in(c, (1u << CASM_STATE_RECORD) | (1u << CASM_STATE_STOPPING));
+}
+static inline bool casm_replaying(const struct casm_domain *c)
+{
+    return casm_in(c, 1u << CASM_STATE_REPLAY);
+}
 static inline bool casm_logging(const struct casm_domain *c)
 {
-    return c->mode == CASM_MODE_RECORD || c->mode == CASM_MODE_REPLAY;
+    return casm_in(c, (1u << CASM_STATE_RECORD) | (1u << CASM_STATE_STOPPING) | (1u << CASM_STATE_REPLAY));
 }
+static inline bool casm_starting(const struct casm_domain *c)
+{
+    return casm_in(c, 1u << CASM_STATE_STARTING);
+}
+static inline bool casm_stopping(const struct casm_domain *c)
+{
+    return casm_in(c, 1u << CASM_STATE_STOPPING);
+}
+/* ... or was: nothing but its log ever reaches it. */
+static inline bool casm_of_a_log(const struct casm_domain *c)
+{
+    return c->state >= CASM_STATE_REPLAY;
+}
+
+/* --- state.c --- */
+/* False: there is no such transition from the state that the domain is in. Nothing has changed then. */
+bool casm_set_state(struct casm_domain *c, enum casm_state to);
+/* As dom0 is told: enum casm_mode. */
+unsigned int casm_told_mode(const struct casm_domain *c);
 
 /* --- stream.c --- */
 /* Header fields that casm_take() compares with the log's. */
@@ -137,7 +184,8 @@ bool casm_peek_payload(struct casm_domain *c, void *to, unsigned int len, unsign
 bool casm_take_blob(struct casm_domain *c, struct casm_rec *rec, uint64_t *w, unsigned int nw, void *blob, unsigned int size);
 void casm_publish(struct casm_domain *c, bool notify);
 bool casm_room(struct casm_domain *c);
-void casm_stop_vcpu(struct casm_domain *c, unsigned int mode);
+/* The replay is over, and the state @to says how. */
+void casm_stop_vcpu(struct casm_domain *c, enum casm_state to);
 void casm_diverge(struct casm_domain *c, const struct casm_rec *expected, const uint64_t *expected_w,
                   const struct casm_rec *actual, const uint64_t *actual_w, unsigned int nw);
 /* ... with other registers than the present ones. */
@@ -148,7 +196,7 @@ void casm_diverge_at(struct casm_domain *c, const struct casm_rec *expected, con
 static inline bool casm_exchange(struct casm_domain *c, struct casm_rec *rec, uint64_t *w, unsigned int nw, unsigned int cmp)
 {
     c->applied[rec->cls]++;
-    if ( c->mode == CASM_MODE_RECORD )
+    if ( casm_recording(c) )
     {
         casm_put(c, *rec, w, nw);
         return true;
@@ -156,13 +204,30 @@ static inline bool casm_exchange(struct casm_domain *c, struct casm_rec *rec, ui
     return casm_take(c, rec, w, nw, cmp);
 }
 
-/* --- entry.c --- */
-uint64_t casm_regs_hash(uint64_t h, const struct cpu_user_regs *r, const struct vcpu *v);
+/* Replay: shows dom0 what the guest printed. */
+void casm_console_report(struct casm_domain *c);
+/* The same if the guest notified since, once for each trip: a guest that minds what was consumed prints no more in one. */
+static inline void casm_console_due(struct casm_domain *c)
+{
+    if ( unlikely(c->console_due) )
+    {
+        c->console_due = false;
+        casm_console_report(c);
+    }
+}
 
-/* --- control.c --- */
+/* --- point.c --- */
+/*
+ * At an injection point with room in the rings: one step of what is due there (stop, digest, end, effects). True if there was something:
+ * then all exit tests run again. Interrupts are off.
+ */
+bool casm_point_step(struct casm_domain *c);
+/* The same where nothing is logged, yet or any more. CASM_EXIT_*. */
+unsigned int casm_point_unlogged(struct casm_domain *c);
 void casm_end(struct casm_domain *c, unsigned int reason, unsigned int code);
 
-/* --- digest --- */
+/* --- digest.c --- */
+uint64_t casm_regs_hash(uint64_t h, const struct cpu_user_regs *r, const struct vcpu *v);
 void casm_digest_point(struct casm_domain *c, unsigned int when);
 uint64_t casm_frame_hash(const struct domain *d, unsigned long mfn);
 
@@ -178,16 +243,13 @@ void casm_bridges_destroy(struct casm_domain *c);
 bool casm_bridges_up(struct casm_domain *c);
 void casm_bridges_down(struct casm_domain *c);
 bool casm_bridge_replay(struct casm_domain *c);
-void casm_console_report(struct casm_domain *c);
-/* The same if the guest notified since, once for each trip: a guest that minds what was consumed prints no more in one. */
-static inline void casm_console_due(struct casm_domain *c)
-{
-    if ( unlikely(c->console_due) )
-    {
-        c->console_due = false;
-        casm_console_report(c);
-    }
-}
+
+/* --- refuse.c --- */
+/*
+ * From start, of an idle domain: hides it from all others. -ERESTART: some found it before, and may be at work on it; again, please.
+ * -EADDRINUSE: somebody has frames of the guest mapped. 0: nobody but the vCPU touches the guest from here on.
+ */
+int casm_be_alone(struct casm_domain *c);
 
 /* --- placement.c, isolate.c, descriptors.c --- */
 int casm_place(struct casm_domain *c, unsigned int cpu);

@@ -20,7 +20,7 @@ void casm_queue_event(struct domain *d, const struct evtchn *chn)
     bool first = false;
 
     /* Outside signals of a replay come from the log only; the same holds for one that stands at its end. */
-    if ( c->replaying || chn->port >= CASM_PORTS_MAX || !v )
+    if ( casm_of_a_log(c) || chn->port >= CASM_PORTS_MAX || !v )
         return;
 
     spin_lock_irqsave(&c->lock, flags);
@@ -49,8 +49,7 @@ bool casm_must_not_block(const struct vcpu *v)
 {
     const struct casm_domain *c = v->arch.casm;
 
-    /* A stop that a detach or an end overtook would keep the vCPU awake for ever: it counts only while something is logged. */
-    return read_atomic(&c->npending) || (read_atomic(&c->stop) && casm_logging(c));
+    return read_atomic(&c->npending) || casm_stopping(c);
 }
 
 void casm_set_pending(struct casm_domain *c, unsigned int port)
@@ -112,7 +111,7 @@ void casm_drain(struct casm_domain *c)
     unsigned int i, n;
     bool up;
 
-    if ( likely(!read_atomic(&c->npending)) || c->replaying )
+    if ( likely(!read_atomic(&c->npending)) || casm_of_a_log(c) )
         return;
 
     n = take_ports(c, ports);
@@ -184,5 +183,5 @@ bool casm_inject_logged(struct casm_domain *c)
             break;
     }
 
-    return c->mode == CASM_MODE_REPLAY;
+    return casm_replaying(c);
 }

@@ -13,6 +13,49 @@
 
 #include "private.h"
 
+static bool closed(const struct casm_domain *c)
+{
+    return casm_starting(c) || casm_logging(c);
+}
+
+static void cf_check others_are_done(struct rcu_head *head)
+{
+    struct casm_domain *c = container_of(head, struct casm_domain, others);
+    struct domain *d = c->d;
+
+    write_atomic(&c->alone, true);
+    put_domain(d); /* with the last reference, @c goes too */
+}
+
+int casm_be_alone(struct casm_domain *c)
+{
+    /*
+     * A hypercall looks the domain up under RCU and holds that until it returns, or is continued, which looks it up again. So a grace
+     * period after the lookups began to fail, none is under way: no answer, and no write, that the start's digest would not see.
+     */
+    if ( casm_set_state(c, CASM_STATE_STARTING) )
+    {
+        c->alone = false;
+        get_knownalive_domain(c->d);
+        call_rcu(&c->others, others_are_done);
+    }
+    if ( !casm_starting(c) )
+        return -EBUSY;
+    if ( !read_atomic(&c->alone) )
+        return -ERESTART;
+
+    return atomic_read(&c->foreign_maps) ? -EADDRINUSE : 0;
+}
+
+/* From get_page_from_l1e() and put_page_from_l1e(): another domain has, or has no more, a mapping of a frame of the recordable @d. */
+void casm_foreign_map(struct domain *d, bool there)
+{
+    if ( there )
+        atomic_inc(&d->arch.casm->foreign_maps);
+    else
+        atomic_dec(&d->arch.casm->foreign_maps);
+}
+
 static bool domctl_allowed(const struct xen_domctl *op)
 {
     switch ( op->cmd )
@@ -53,14 +96,14 @@ static bool domctl_allowed(const struct xen_domctl *op)
 /* From do_domctl(), right behind the lookup of the domain: no command is dealt with before. For a recordable @d. */
 bool casm_domctl_denied(const struct domain *d, const struct xen_domctl *op)
 {
-    bool denied = casm_logging(d->arch.casm) && !domctl_allowed(op);
+    bool denied = closed(d->arch.casm) && !domctl_allowed(op);
 
     /* The compat hypercalls are not wrapped: never 32 bits, also where Xen could (CONFIG_PV32). */
     denied |= op->cmd == XEN_DOMCTL_set_address_size && op->u.address_size.size != BITS_PER_LONG;
 
     if ( denied )
         printk(XENLOG_G_WARNING "casm: %pd: domctl %u refused: the domain is %s\n", d, op->cmd,
-               casm_logging(d->arch.casm) ? "recorded or replayed" : "for recordings, which are of 64-bit guests");
+               closed(d->arch.casm) ? "recorded or replayed" : "for recordings, which are of 64-bit guests");
 
     return denied;
 }
@@ -71,7 +114,7 @@ bool casm_domctl_denied(const struct domain *d, const struct xen_domctl *op)
  */
 bool casm_lookup_denied(const struct domain *d)
 {
-    if ( current->domain == d || !casm_logging(d->arch.casm) )
+    if ( current->domain == d || !closed(d->arch.casm) )
         return false;
     printk(XENLOG_G_WARNING "casm: %pd: a hypercall of %pd refused: the domain is recorded or replayed\n", d, current->domain);
 

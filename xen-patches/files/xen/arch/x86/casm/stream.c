@@ -58,8 +58,7 @@ static void copy_out(const struct casm_stream *s, uint64_t pos, void *to, unsign
 static noinline void no_room(struct casm_domain *c)
 {
     printk(XENLOG_G_ERR "casm: %pd: one entry produced more records than a ring reserve holds\n", c->d);
-    c->mode = CASM_MODE_ENDED;
-    c->overflow = true; /* we may be in domain_shutdown() already: the exit crashes the domain */
+    casm_set_state(c, CASM_STATE_CRASHING); /* we may be in domain_shutdown() already: the exit crashes the domain */
 }
 
 /*
@@ -122,10 +121,29 @@ void casm_put_blob(struct casm_domain *c, struct casm_rec rec, const uint64_t *w
     s->pos = pos + ROUNDUP(len, 8);
 }
 
-void casm_stop_vcpu(struct casm_domain *c, unsigned int mode)
+void casm_console_report(struct casm_domain *c)
+{
+    struct casm_rec rec = { .cls = CASM_CLS_CONSOLE };
+    uint8_t buf[256];
+    unsigned int n;
+
+    if ( !c->bridge[CASM_PAGE_CONSOLE].guest )
+        return;
+    while ( (n = casm_bridge_text(&c->bridge[CASM_PAGE_CONSOLE], &c->console_seen, buf, sizeof(buf))) )
+    {
+        uint64_t records = c->records;
+
+        rec.check = n;
+        casm_put_blob(c, rec, NULL, 0, buf, n);
+        c->records = records; /* a report is no record of the log */
+    }
+}
+
+void casm_stop_vcpu(struct casm_domain *c, enum casm_state to)
 {
     casm_console_due(c); /* what it printed last may be what one wants to know */
-    c->mode = mode;
+    if ( !casm_set_state(c, to) )
+        return;
     /* Never unpaused: the state stays as it is for whoever wants to look at it. */
     vcpu_pause_nosync(c->d->vcpu[0]);
     casm_publish(c, true);
@@ -146,7 +164,7 @@ void casm_diverge_at(struct casm_domain *c, const struct casm_rec *expected, con
     struct casm_divergence *dv = &c->divergence;
     unsigned int i;
 
-    if ( c->mode != CASM_MODE_REPLAY )
+    if ( !casm_replaying(c) )
         return;
 
     if ( expected )
@@ -169,7 +187,7 @@ void casm_diverge_at(struct casm_domain *c, const struct casm_rec *expected, con
     dv->regs[12] = r->r12; dv->regs[13] = r->r13; dv->regs[14] = r->r14;  dv->regs[15] = r->r15;
     dv->regs[16] = r->rip; dv->regs[17] = r->rflags;
     c->end_reason = CASM_END_DIVERGED;
-    casm_stop_vcpu(c, CASM_MODE_DIVERGED);
+    casm_stop_vcpu(c, CASM_STATE_DIVERGED);
 }
 
 /* Bytes of the feed that were not consumed yet: never more than the ring holds, and they do not become fewer. */
@@ -195,7 +213,7 @@ static bool beyond_trip(const struct casm_domain *c, uint64_t bytes)
 
 bool casm_peek(struct casm_domain *c, struct casm_rec *rec)
 {
-    if ( c->mode != CASM_MODE_REPLAY )
+    if ( !casm_replaying(c) )
         return false;
     if ( c->peeked_at != c->feed.pos + 1 )
     {
@@ -225,10 +243,10 @@ bool casm_peek_payload(struct casm_domain *c, void *to, unsigned int len, unsign
 /* The log has no record left where one is needed: it was cut. Not a divergence; replay ends here. */
 static bool ran_out(struct casm_domain *c)
 {
-    if ( c->mode == CASM_MODE_REPLAY )
+    if ( casm_replaying(c) )
     {
         c->end_reason = CASM_END_NONE;
-        casm_stop_vcpu(c, CASM_MODE_ENDED);
+        casm_stop_vcpu(c, CASM_STATE_REPLAYED);
     }
     return false;
 }
@@ -277,7 +295,7 @@ bool casm_take(struct casm_domain *c, struct casm_rec *rec, uint64_t *w, unsigne
 {
     struct casm_rec log;
 
-    if ( c->mode != CASM_MODE_REPLAY )
+    if ( !casm_replaying(c) )
         return false;
     if ( !casm_peek(c, &log) )
         return ran_out(c);
@@ -353,7 +371,7 @@ static always_inline bool feed_room(struct casm_stream *s)
 
 static always_inline bool both_room(struct casm_domain *c)
 {
-    return log_room(&c->log) && (c->mode != CASM_MODE_REPLAY || feed_room(&c->feed));
+    return log_room(&c->log) && (!casm_replaying(c) || feed_room(&c->feed));
 }
 
 static always_inline void new_limits(struct casm_domain *c)

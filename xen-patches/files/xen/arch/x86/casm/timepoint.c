@@ -189,7 +189,7 @@ static unsigned int record_exit(struct casm_domain *c, struct cpu_user_regs *reg
     struct casm_tm_obs obs;
     struct casm_tm_act act;
 
-    if ( !tp->active && !(tp->due && read_atomic(&c->npending)) && !c->stop && !dense_here(tp, regs) )
+    if ( !tp->active && !(tp->due && read_atomic(&c->npending)) && !casm_stopping(c) && !dense_here(tp, regs) )
         return CASM_EXIT_SKIP;
     /* Before the first entry there is no ordinal to count from. */
     if ( !c->ordinal || casm_traps_at_once(tp, regs) )
@@ -257,7 +257,7 @@ void casm_tp_signal(struct casm_domain *c)
     const struct vcpu *v = c->d->vcpu[0];
 
     /* A vCPU that sleeps wakes up for it, at an S-point. */
-    if ( tp->on && c->mode == CASM_MODE_RECORD && !test_bit(_VPF_blocked, &v->pause_flags) )
+    if ( tp->on && casm_recording(c) && !test_bit(_VPF_blocked, &v->pause_flags) )
         set_timer(&tp->timer, NOW() + tp->max_delay_ns);
 }
 
@@ -284,7 +284,7 @@ static bool match_begin(struct casm_domain *c)
     {
         /* casm_room() lets us get here only at the feed's end: the log was cut. */
         c->end_reason = CASM_END_NONE;
-        casm_stop_vcpu(c, CASM_MODE_ENDED);
+        casm_stop_vcpu(c, CASM_STATE_REPLAYED);
         return false;
     }
     point.kind = next.kind;
@@ -400,7 +400,7 @@ static unsigned int replay_exit(struct casm_domain *c, struct cpu_user_regs *reg
     if ( casm_traps_at_once(tp, regs) )
         return CASM_EXIT_SKIP;
     if ( !tp->active && !match_begin(c) )
-        return c->mode == CASM_MODE_REPLAY ? CASM_EXIT_SKIP : CASM_EXIT_AGAIN;
+        return casm_replaying(c) ? CASM_EXIT_SKIP : CASM_EXIT_AGAIN;
 
     casm_step_off(tp, regs, tp->reason == CASM_TM_STEP);
     observe(c, regs, &obs);
@@ -453,7 +453,7 @@ unsigned int casm_tp_exit(struct casm_domain *c)
         struct casm_rec next;
 
         /* A log with A-points, and nothing to find them with: dom0 should not have started this. */
-        if ( c->mode == CASM_MODE_REPLAY && casm_peek(c, &next) && next.cls == CASM_CLS_APOINT )
+        if ( casm_replaying(c) && casm_peek(c, &next) && next.cls == CASM_CLS_APOINT )
         {
             casm_diverge(c, &next, NULL, NULL, NULL, 0);
             return CASM_EXIT_AGAIN;
@@ -461,7 +461,7 @@ unsigned int casm_tp_exit(struct casm_domain *c)
         return CASM_EXIT_SKIP;
     }
 
-    return c->mode == CASM_MODE_RECORD ? record_exit(c, regs) : replay_exit(c, regs);
+    return casm_recording(c) ? record_exit(c, regs) : replay_exit(c, regs);
 }
 
 unsigned int casm_tp_leave(struct casm_domain *c)
@@ -472,7 +472,7 @@ unsigned int casm_tp_leave(struct casm_domain *c)
     if ( !tp->on )
         return CASM_EXIT_DELIVER;
 
-    if ( c->mode == CASM_MODE_RECORD )
+    if ( casm_recording(c) )
     {
         if ( !read_atomic(&c->npending) )
             tp->due = false;
@@ -498,7 +498,7 @@ void casm_tp_entry(struct casm_domain *c)
         casm_hide_step(regs);
         disarm(tp, regs);
         tp->active = false;
-        if ( c->mode == CASM_MODE_REPLAY && lost_near(c) )
+        if ( casm_replaying(c) && lost_near(c) )
             return;
     }
     tp->entry_count = casm_counter_read(&tp->counter, CASM_EVENT_CONDITIONAL);

@@ -84,7 +84,7 @@ bool casm_fast_rdtsc(struct cpu_user_regs *regs)
         return false;
 
     /* Replay has no use for the clock. */
-    val = c->mode == CASM_MODE_REPLAY ? 0 : pv_soft_rdtsc(v, regs);
+    val = casm_replaying(c) ? 0 : pv_soft_rdtsc(v, regs);
     log_tsc(c, &val);
     regs->rax = (uint32_t)val;
     regs->rdx = val >> 32;
@@ -109,5 +109,5 @@ bool casm_time_frozen(const struct vcpu *v)
 
 bool casm_wallclock_frozen(const struct domain *d)
 {
-    return d->creation_finished || d->arch.casm->mode != CASM_MODE_IDLE;
+    return d->creation_finished || !casm_in(d->arch.casm, (1u << CASM_STATE_IDLE) | (1u << CASM_STATE_STARTING));
 }
