@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// casm-dom0-tries DOMID FRAME: in dom0, tries on a domain what a privileged domain can do to another: each
-// domctl, memory operation, page table update, event channel and grant operation. FRAME is a machine frame
-// that the domain has.
+// casm-dom0-tries DOMID FRAME [map SECONDS | hold]: in dom0, tries on a domain what a privileged domain can
+// do to another: each domctl, memory operation, page table update, event channel and grant operation. FRAME
+// is a machine frame that the domain has.
 //   Prints a line for each: what, what Xen answered, and "refused", "looked" (may succeed: it changes
 //   nothing) or "ACCEPTED". Exit code 1 if something was accepted.
+// map: maps FRAME and the 63 behind it, to read, again and again, and prints how often that went.
+// hold: maps FRAME to read as soon as that goes, says so, and keeps it until it is killed.
+
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <iostream>
 #include <set>
 #include <string>
@@ -288,15 +293,56 @@ class Attempts {
     unsigned accepted_ = 0;
 };
 
+// A mapping to read, or nullptr.
+void* map_frame(xenforeignmemory_handle* memory, domid_t domain, xen_pfn_t frame) {
+    int error = 0;
+    void* at = xenforeignmemory_map(memory, domain, 1 /* PROT_READ */, 1, &frame, &error);
+    if (at == nullptr || error == 0) return at;
+    xenforeignmemory_unmap(memory, at, 1);
+    return nullptr;
+}
+
+int map_all(domid_t domain, std::uint64_t first, unsigned seconds) {
+    constexpr unsigned kFrames = 64;
+    xenforeignmemory_handle* memory = xenforeignmemory_open(nullptr, 0);
+    if (memory == nullptr) return 69;
+    std::uint64_t tries = 0, mapped = 0;
+    void* held[kFrames] = {};
+    const std::time_t end = std::time(nullptr) + seconds;
+    while (std::time(nullptr) < end) {
+        for (unsigned i = 0; i < kFrames; ++i, ++tries) {
+            held[i] = map_frame(memory, domain, first + i);
+            if (held[i] != nullptr) ++mapped;
+        }
+        for (void*& at : held)
+            if (at != nullptr) xenforeignmemory_unmap(memory, at, 1);
+    }
+    xenforeignmemory_close(memory);
+    std::cout << tries << " tries " << mapped << " mapped\n";
+    return 0;
+}
+
+int hold(domid_t domain, std::uint64_t frame) {
+    xenforeignmemory_handle* memory = xenforeignmemory_open(nullptr, 0);
+    if (memory == nullptr) return 69;
+    while (map_frame(memory, domain, frame) == nullptr) usleep(20000);
+    std::cout << "held" << std::endl;
+    for (;;) pause();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc != 3) {
-        std::cerr << "usage: casm-dom0-tries DOMID FRAME\n";
+    const std::string what = argc > 3 ? argv[3] : "";
+    if (argc < 3 || (argc > 3 && what != "map" && what != "hold")) {
+        std::cerr << "usage: casm-dom0-tries DOMID FRAME [map SECONDS | hold]\n";
         return 2;
     }
-    Attempts attempts(static_cast<domid_t>(std::strtoul(argv[1], nullptr, 0)),
-                      std::strtoull(argv[2], nullptr, 0));
+    const auto domain = static_cast<domid_t>(std::strtoul(argv[1], nullptr, 0));
+    const std::uint64_t frame = std::strtoull(argv[2], nullptr, 0);
+    if (what == "hold") return hold(domain, frame);
+    if (what == "map") return map_all(domain, frame, argc > 4 ? std::stoul(argv[4]) : 5);
+    Attempts attempts(domain, frame);
     if (!attempts.ready()) {
         std::cerr << "casm-dom0-tries: no access to the hypervisor\n";
         return 69;

@@ -7,6 +7,7 @@
  *   processor=N   N looks at the processor by instructions that may not trap (processor.c)
  *   hostile seed=S steps=N rarity=R   N random attacks on Xen and the back ends (hostile.c)
  *   steal=MASK    names each frame of the machine in every call that takes one (steal.c)
+ *   balloon=N     gives a page back and takes it again, N times
  *   crash, reboot    how it ends instead of powering off
  *   fault         executes an undefined instruction without a handler: Xen crashes the domain
  *   forever       works until it is destroyed
@@ -309,6 +310,41 @@ static void set_up(void)
     see(timer.port);
 }
 
+/* XENMEM_decrease_reservation or XENMEM_populate_physmap of one frame. */
+static long move_page(unsigned int op, uint64_t *frame)
+{
+    struct xen_memory_reservation r = { .nr_extents = 1, .domid = DOMID_SELF };
+    long moved;
+
+    set_xen_guest_handle(r.extent_start, frame);
+    moved = HYPERCALL(__HYPERVISOR_memory_op, op, &r, 0);
+    see(moved);
+    return moved;
+}
+
+static void balloon(uint64_t rounds)
+{
+    uint64_t i, failed = 0, frame;
+
+    print_number("balloon: frames from ", mfn_of(page_of(0)));
+    for ( i = 0; i < rounds; i++ )
+    {
+        void *page = page_of(i % SPARE_PAGES);
+
+        HYPERCALL(__HYPERVISOR_update_va_mapping, page, 0, UVMF_INVLPG);
+        frame = mfn_of(page);
+        failed += move_page(XENMEM_decrease_reservation, &frame) != 1;
+        frame = (unsigned long)page / PAGE;
+        if ( move_page(XENMEM_populate_physmap, &frame) == 1 )
+            failed += map(page, frame) != 0;
+        else
+            failed++;
+        if ( i % 16 == 0 )
+            sleep_until_event(NSEC_PER_MSEC);
+    }
+    print_number("balloon: failed ", failed);
+}
+
 void probe_main(struct start_info *info)
 {
     uint64_t rounds, i;
@@ -329,6 +365,12 @@ void probe_main(struct start_info *info)
     if ( option("steal", 0) )
     {
         steal(option("steal", 0));
+        print("probe: done\n");
+        power_off();
+    }
+    if ( option("balloon", 0) )
+    {
+        balloon(option("balloon", 0));
         print("probe: done\n");
         power_off();
     }
