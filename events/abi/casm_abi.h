@@ -91,6 +91,8 @@ struct casm_rec {
  * sub-call of at most 8 KiB, 64 ports, both bridges, a digest and an END. Checked at each exit, before the guest may run on.
  */
 #define CASM_TRIP_BYTES (32u << 10)
+/* Of one CASM_OP_frames: more would hold up other domctls. */
+#define CASM_FRAMES_MAX 512u
 
 /*
  * The guest's TSC advances in steps of 2^CASM_TSC_QUANTUM_BITS ticks, and is logged in steps: most readings then take one
@@ -139,7 +141,7 @@ enum casm_op {
     CASM_OP_stop = 5,        /* record: END(STOPPED) at the next injection point. replay: pause for good */
     CASM_OP_status = 6,      /* IN u.status: user address and size. OUT struct casm_status */
     CASM_OP_kick = 7,        /* dom0 moved cons or prod: lets a vCPU go on that waits for a ring */
-    CASM_OP_frames = 9,      /* IN u.frames: hashes of the guest's frames; the domain must not be running */
+    CASM_OP_frames = 9,      /* IN u.frames: hashes of at most CASM_FRAMES_MAX of the guest's frames; the domain must not be running */
     CASM_OP_detach = 8,      /* frees the rings. A recording that goes on ends with END(STOPPED), unlogged */
     CASM_OP_cpu_identity = 10, /* domain 0. IN u.cpu.cpu, OUT the rest of u.cpu. -ENXIO: no such processor, or it is offline */
 };

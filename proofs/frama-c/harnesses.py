@@ -215,6 +215,7 @@ CONSUMERS = Harness(
                     ("entries", ("copy_in",), ()),
                     ("exits", ("copy_in", "copy_out"), ()),
                     ("digests", ("copy_in",), ()))),
+    dead={"casm_digest_point": (3, "the few frames here are done in one step")},
     proved_in={"copy_in": "stream", "copy_out": "stream"},
     mutants=(
         # The fault of commit afe9435: a log's END of up to 4096 bytes, copied into 128 bytes on Xen's stack.

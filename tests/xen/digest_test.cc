@@ -4,11 +4,18 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <functional>
 #include <set>
+#include <utility>
 #include <vector>
 
+#include "casmotion/taxonomy.h"
 #include "support/seed.h"
 #include "support/world.h"
+
+extern "C" {
+#include <public/sched.h>
+}
 
 namespace casmotion::test {
 namespace {
@@ -198,6 +205,216 @@ TEST_F(DomainDigestTest, FrameHashesNameTheFrame) {
         op.u.frames = {reinterpret_cast<std::uint64_t>(hashes.data()), first, count};
         EXPECT_EQ(world.domctl(op), -EINVAL) << first << " " << count;
     }
+    std::vector<std::uint64_t> many(CASM_FRAMES_MAX + 1);
+    op.u.frames = {reinterpret_cast<std::uint64_t>(many.data()), 0, CASM_FRAMES_MAX};
+    EXPECT_EQ(world.domctl(op), 0);
+    op.u.frames.count++;
+    EXPECT_EQ(world.domctl(op), -EINVAL) << "other domctls would wait for it";
+}
+
+// A guest whose digest takes more than one step. Each is short; in between the scheduler, softirqs and other
+// domctls have their turn.
+class ADigestInSteps : public testing::Test {
+  protected:
+    static constexpr unsigned kFrames = 4 * CASM_WALK_FRAMES + 100;
+
+    ADigestInSteps() {
+        for (unsigned pfn = 0; pfn < kFrames; pfn += 3)
+            world.frame(pfn)[8] = static_cast<std::uint8_t>(pfn + 1);
+        EXPECT_EQ(world.attach(), 0);
+    }
+
+    // One start, as dom0's hypercall is continued.
+    unsigned start(casm_mode mode = CASM_MODE_RECORD, std::uint64_t interval = 0) {
+        for (unsigned steps = 1; steps < 100; ++steps) {
+            const long rc = world.start(mode, interval);
+            if (rc != -ERESTART) {
+                EXPECT_EQ(rc, 0);
+                return steps;
+            }
+        }
+        ADD_FAILURE() << "it never starts";
+        return 0;
+    }
+
+    // What the last DIGEST in the log says.
+    DomainDigest last() {
+        casm_publish(&world.casm(), false);
+        const auto bytes = RingEnd(world.casm().log).consume();
+        DomainDigest found{};
+        for (std::size_t at = 0; at + 8 <= bytes.size();) {
+            casm_rec header;
+            std::memcpy(&header, bytes.data() + at, 8);
+            const auto& layout = kLayouts[header.cls];
+            if (header.cls == CASM_CLS_DIGEST) std::memcpy(&found, bytes.data() + at + 16, 16);
+            at += 8 + 8ul * layout.words + (layout.has_blob ? (header.check + 7u) / 8 * 8 : 0);
+        }
+        return found;
+    }
+
+    // All frames in one go.
+    DomainDigest whole() {
+        DomainDigest digest{0, CASM_HASH_SEED};
+        for (unsigned long mfn = casm_pool_first(); mfn < casm_pool_end(); ++mfn) {
+            const page_info* page = mfn_to_page(_mfn(mfn));
+            const auto* words = static_cast<const std::uint64_t*>(mfn_to_virt(mfn));
+            if (page->owner != &world.dom() || !casm_pool_guest_frame(mfn)) continue;
+            ++digest.frames;
+            if (!casm_page_is_zero(words))
+                digest.digest = casm_mix(casm_mix(digest.digest, mfn), casm_page_hash(words));
+        }
+        return digest;
+    }
+
+    // The exit of an entry. Returns how often the exit tests ran before the guest did.
+    unsigned exit() {
+        world.guest();
+        casm_count_entry(CASM_ENTRY_EXCEPTION, 14);
+        for (unsigned passes = 1; passes < 100; ++passes) {
+            shim.irqs_on = false;
+            const unsigned what = casm_exit_work();
+            shim.irqs_on = true;
+            if (what != CASM_EXIT_AGAIN || world.status().mode != CASM_MODE_RECORD) return passes;
+            if (between) between();
+            world.guest();
+        }
+        ADD_FAILURE() << "the guest never runs";
+        return 0;
+    }
+
+    World world{{.pool = "64M@16M", .frames = kFrames, .bridges = true}};
+    std::function<void()> between;
+};
+
+TEST_F(ADigestInSteps, AtTheStartLeavesTheDomctlLockInBetween) {
+    EXPECT_GE(start(), kFrames / CASM_WALK_FRAMES);
+    EXPECT_EQ(last(), whole()) << "shared_info is written to in the last step";
+}
+
+TEST_F(ADigestInSteps, AtTheStartOfAGuestThatWasUnpausedIsNoStart) {
+    ASSERT_EQ(world.start(CASM_MODE_RECORD), -ERESTART);
+    world.dom().creation_finished = true;
+    EXPECT_EQ(world.start(CASM_MODE_RECORD), -EBUSY);
+}
+
+TEST_F(ADigestInSteps, ThatFailsToStartIsBegunAgain) {
+    ASSERT_EQ(world.start(CASM_MODE_RECORD), -ERESTART);
+    atomic_inc(&world.casm().foreign_maps);
+    ASSERT_EQ(world.start(CASM_MODE_RECORD), -EADDRINUSE);
+    atomic_dec(&world.casm().foreign_maps);
+    world.frame(0)[0] ^= 1;
+    start();
+    EXPECT_EQ(last(), whole());
+}
+
+TEST_F(ADigestInSteps, AtAnInjectionPointLetsOthersRun) {
+    start(CASM_MODE_RECORD, 1);
+    last();
+    between = [this] { world.signal(kTimerPort); };
+    EXPECT_GE(exit(), kFrames / CASM_WALK_FRAMES);
+    EXPECT_EQ(last().frames, kFrames + 1u);
+}
+
+// An event that comes while the digest is under way takes effect behind it.
+TEST_F(ADigestInSteps, HasNothingInItThatCameMeanwhile) {
+    start(CASM_MODE_RECORD, 1);
+    last();
+    const DomainDigest before = whole();
+    between = [&, first = true]() mutable {
+        if (std::exchange(first, false)) world.signal(kTimerPort);
+    };
+    exit();
+    EXPECT_NE(whole(), before) << "the event has come";
+    EXPECT_EQ(last(), before);
+}
+
+TEST_F(ADigestInSteps, IsFinishedAsThatOfAStop) {
+    start(CASM_MODE_RECORD, 1);
+    last();
+    between = [&, first = true]() mutable {
+        if (std::exchange(first, false)) {
+            EXPECT_EQ(world.stop(), 0);
+        }
+    };
+    exit();
+    const casm_status status = world.status();
+    EXPECT_EQ(status.mode, CASM_MODE_ENDED);
+    EXPECT_EQ(status.applied[CASM_CLS_DIGEST], 2u) << "the start's, and one";
+    EXPECT_EQ(last(), whole());
+}
+
+TEST_F(ADigestInSteps, AtAStopBeforeTheFirstRunLeavesTheDomctlLockInBetween) {
+    start();
+    last();
+    world.dom().creation_finished = false;
+    unsigned steps = 1;
+    for (; steps < 100 && world.stop() == -ERESTART; ++steps) EXPECT_EQ(world.cpu().paused, 0);
+    EXPECT_GE(steps, kFrames / CASM_WALK_FRAMES);
+    EXPECT_EQ(last(), whole());
+}
+
+// ... and dom0 lets it run before the stop is through.
+TEST_F(ADigestInSteps, OfAGuestThatRanMeanwhileIsBegunAgain) {
+    start(CASM_MODE_RECORD, 1);
+    last();
+    world.dom().creation_finished = false;
+    ASSERT_EQ(world.stop(), -ERESTART);
+    world.dom().creation_finished = true;
+    world.frame(0)[0] ^= 1;
+    exit();
+    EXPECT_EQ(last(), whole());
+}
+
+TEST_F(ADigestInSteps, AtAShutdownLetsTimersRun) {
+    start();
+    last();
+    world.guest();
+    shim_domain_shutdown(&world.dom(), SHUTDOWN_poweroff);
+    EXPECT_GE(shim.softirq_passes, kFrames / CASM_WALK_FRAMES);
+    EXPECT_EQ(last(), whole());
+}
+
+// The same guest, recorded and replayed: two entries with a digest each, and a stop.
+TEST(ADigestInStepsOfAReplay, ComesToTheSameEnd) {
+    constexpr unsigned kFrames = 2 * CASM_WALK_FRAMES + 10;
+    const auto run = [](World& world, casm_mode mode) {
+        for (unsigned pfn = 0; pfn < kFrames; pfn += 2) world.frame(pfn)[8] = 1;
+        unsigned steps = 0, again = 0;
+        while (world.start(mode, 1) == -ERESTART) ++steps;
+        EXPECT_GE(steps, 2u);
+        for (unsigned entry = 0; entry < 3; ++entry) {
+            if (entry == 2 && mode == CASM_MODE_RECORD) {
+                EXPECT_EQ(world.stop(), 0);
+            }
+            world.guest();
+            world.frame(entry)[9] = 5;
+            casm_count_entry(CASM_ENTRY_EXCEPTION, 14);
+            for (unsigned what = CASM_EXIT_AGAIN; what == CASM_EXIT_AGAIN && world.cpu().paused == 0;) {
+                shim.irqs_on = false;
+                what = casm_exit_work();
+                shim.irqs_on = true;
+                if (what == CASM_EXIT_AGAIN) ++again;
+                if (world.status().mode == CASM_MODE_ENDED) break;
+            }
+        }
+        EXPECT_GE(again, 3 * 3u) << "the scheduler gets its turn";
+        return world.status();
+    };
+    std::vector<std::uint8_t> log;
+    {
+        World world{{.pool = "32M@16M", .frames = kFrames, .bridges = true}};
+        ASSERT_EQ(world.attach(), 0);
+        EXPECT_EQ(run(world, CASM_MODE_RECORD).mode, CASM_MODE_ENDED);
+        log = RingEnd(world.casm().log).consume();
+    }
+    World world{{.pool = "32M@16M", .frames = kFrames, .bridges = true}};
+    ASSERT_EQ(world.attach(CASM_RING_MIN_BYTES, CASM_RING_MIN_BYTES), 0);
+    ASSERT_EQ(RingEnd(world.casm().feed).produce(log), log.size());
+    RingEnd(world.casm().feed).finish();
+    const casm_status status = run(world, CASM_MODE_REPLAY);
+    EXPECT_EQ(status.mode, CASM_MODE_ENDED);
+    EXPECT_EQ(status.end_reason, CASM_END_STOPPED);
+    EXPECT_EQ(status.applied[CASM_CLS_DIGEST], 4u);
 }
 
 }  // namespace

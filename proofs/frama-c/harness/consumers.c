@@ -89,6 +89,8 @@ static struct casm_domain *any_recordable(void)
     unsigned int i;
 
     c->d->evtchn_port_ops = &port_ops;
+    c->d->shutdown_code = any_u32;
+    c->walk.mfn = any_u64;
     shim.running = &the_vcpu;
     ANY(frame);
     for ( i = 0; i < FRAMES; i++ )

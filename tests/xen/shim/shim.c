@@ -317,11 +317,23 @@ void domain_unpause(struct domain *d)
 void shim_domain_shutdown(struct domain *d, unsigned int reason)
 {
     shim_needs_irqs("shim_domain_shutdown");
-    if ( d->is_shutting_down )
-        return;
-    d->is_shutting_down = 1;
     if ( d->arch.casm )
         casm_domain_shutdown(d, reason);
+    d->is_shutting_down = 1;
+}
+
+bool in_atomic(void)
+{
+    return !shim.irqs_on || shim.locks_held || shim.evtchn_locks_held;
+}
+
+void process_pending_softirqs(void)
+{
+    if ( in_atomic() )
+        abort();
+    shim.softirq_passes++;
+    if ( shim.interrupt )
+        shim.interrupt(shim.ctx);
 }
 
 void domain_crash(struct domain *d)

@@ -73,6 +73,7 @@ struct shim {
     uint64_t overflow_at;                                  /* ... at which the counter is to interrupt; 0: not armed */
     uint64_t transfers;                                    /* branches of any kind, interrupts and exceptions */
     uint64_t transfers_overflow_at;
+    unsigned int softirq_passes;                           /* process_pending_softirqs() */
     bool readers;                                          /* somebody is in a section of RCU */
     bool counter_busy;
     unsigned long dr[8];                                   /* debug registers of the processor */
@@ -282,6 +283,7 @@ struct domain {
     domid_t domain_id;
     bool is_privileged, creation_finished;
     int is_dying, is_shutting_down;
+    unsigned int shutdown_code;
     int references;               /* that were taken and not put */
     struct vcpu *vcpu[1];
     struct cpupool *cpupool;
@@ -319,6 +321,10 @@ void vcpu_pause_nosync(struct vcpu *v);
 void vcpu_unpause(struct vcpu *v);
 void vcpu_unblock(struct vcpu *v);
 void vcpu_kick(struct vcpu *v);
+#define SHUTDOWN_CODE_INVALID ~0u
+/* The domctl lock is not one of the shim's: a domctl is never atomic here. */
+bool in_atomic(void);
+void process_pending_softirqs(void);
 #define _VPF_blocked 0
 static inline bool test_bit(unsigned int nr, const unsigned long *addr)
 {

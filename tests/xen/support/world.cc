@@ -54,6 +54,7 @@ World::World(Options options) : options_(std::move(options)), ports_(kPorts) {
     require(casm_do_domctl(&dom0_, &op) == 0, "no cpupool");
 
     domain_.domain_id = 7;
+    domain_.shutdown_code = SHUTDOWN_CODE_INVALID;
     domain_.arch.vtsc = true;
     domain_.arch.tsc_khz = 2500000;
     xen_domctl_createdomain config{};

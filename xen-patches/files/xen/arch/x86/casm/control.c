@@ -88,7 +88,7 @@ void casm_domain_destroy(struct domain *d)
     XFREE(d->arch.casm);
 }
 
-/* From domain_shutdown(), for the first shutdown of a domain. */
+/* From domain_shutdown(), before its lock is taken: a digest of all memory takes a while. */
 void casm_domain_shutdown(struct domain *d, unsigned int reason)
 {
     struct casm_domain *c = d->arch.casm;
@@ -96,6 +96,8 @@ void casm_domain_shutdown(struct domain *d, unsigned int reason)
     /* One that dom0 asks for has no place in the instruction stream; the domain's destruction will end the log. */
     if ( current->domain != d || !casm_logging(c) )
         return;
+    if ( d->shutdown_code != SHUTDOWN_CODE_INVALID ) /* SCHEDOP_shutdown_code */
+        reason = d->shutdown_code;
     if ( casm_replaying(c) )
         casm_console_report(c);
     else
@@ -216,18 +218,27 @@ static int start_run(struct casm_domain *c, struct casm_domctl *op)
         return -EINVAL;
 
     rc = casm_be_alone(c);
+    /* All but the frames that the start itself writes to, shared_info. */
+    if ( !rc && !casm_digest_walk(c, casm_pool_special_first()) )
+        rc = -ERESTART;
     if ( rc == -ERESTART )
         return rc;
     if ( !rc )
         rc = begin(c, op);
-    if ( rc && casm_starting(c) )
-        casm_set_state(c, CASM_STATE_IDLE);
+    if ( rc )
+    {
+        c->walk.mfn = 0;
+        if ( casm_starting(c) )
+            casm_set_state(c, CASM_STATE_IDLE);
+    }
 
     return rc;
 }
 
 static int stop_run(struct casm_domain *c)
 {
+    int rc = 0;
+
     if ( !casm_logging(c) )
         return -EINVAL;
 
@@ -241,13 +252,15 @@ static int stop_run(struct casm_domain *c)
     }
 
     domain_pause(c->d);
-    if ( casm_recording(c) )
-        casm_end(c, CASM_END_STOPPED, 0);
-    else
+    if ( !casm_recording(c) )
         casm_stop_vcpu(c, CASM_STATE_REPLAYED);
+    else if ( !casm_digest_walk(c, casm_pool_end()) )
+        rc = -ERESTART;
+    else
+        casm_end(c, CASM_END_STOPPED, 0);
     domain_unpause(c->d);
 
-    return 0;
+    return rc;
 }
 
 static void kick(struct casm_domain *c)
@@ -316,7 +329,7 @@ static int frames(const struct casm_domain *c, const struct casm_domctl *op)
 {
     uint64_t i, hash;
 
-    if ( op->u.frames.first > casm_pool_end() - casm_pool_first() ||
+    if ( op->u.frames.count > CASM_FRAMES_MAX || op->u.frames.first > casm_pool_end() - casm_pool_first() ||
          op->u.frames.count > casm_pool_end() - casm_pool_first() - op->u.frames.first )
         return -EINVAL;
 

@@ -4,7 +4,9 @@
  */
 #include <xen/lib.h>
 #include <xen/mm.h>
+#include <xen/preempt.h>
 #include <xen/sched.h>
+#include <xen/softirq.h>
 #include <asm/processor.h>
 #include <asm/traps.h>
 
@@ -107,37 +109,49 @@ uint64_t casm_frame_hash(const struct domain *d, unsigned long mfn)
 
 /*
  * Covers every frame of the pool that the domain owns and can see: RAM, shared_info, grant frames. A frame of zeros counts
- * only in @frames, which makes a mostly empty guest cheap. Frame numbers enter, so that equal frames cannot be swapped.
+ * only in the number of frames, which makes a mostly empty guest cheap. Frame numbers enter, so that equal frames cannot be swapped.
  */
-static uint64_t domain_digest(const struct domain *d, uint64_t *frames)
+bool casm_digest_walk(struct casm_domain *c, unsigned long end)
 {
-    unsigned long mfn;
-    uint64_t h = CASM_HASH_SEED;
+    struct casm_walk *walk = &c->walk;
+    uint64_t since = casm_clock(c), point = c->ordinal + c->applied[CASM_CLS_APOINT];
+    unsigned int cost = 0;
 
-    *frames = 0;
-    for ( mfn = casm_pool_first(); mfn < casm_pool_end(); mfn++ )
+    if ( !walk->mfn || walk->point != point )
+        *walk = (struct casm_walk){ .mfn = casm_pool_first(), .point = point, .hash = CASM_HASH_SEED };
+
+    for ( ; walk->mfn < end && cost < CASM_WALK_FRAMES * CASM_WALK_FRAME_COST; walk->mfn++ )
     {
-        const struct page_info *pg = mfn_to_page(_mfn(mfn));
+        const struct page_info *pg = mfn_to_page(_mfn(walk->mfn));
         const uint64_t *p;
 
-        if ( page_get_owner(pg) != d || !casm_pool_guest_frame(mfn) )
+        cost++;
+        if ( page_get_owner(pg) != c->d || !casm_pool_guest_frame(walk->mfn) )
             continue;
-        ++*frames;
-        p = mfn_to_virt(mfn);
+        cost += CASM_WALK_FRAME_COST - 1;
+        walk->frames++;
+        p = mfn_to_virt(walk->mfn);
         if ( !casm_page_is_zero(p) )
-            h = casm_mix(casm_mix(h, mfn), frame_hash(pg, p));
+            walk->hash = casm_mix(casm_mix(walk->hash, walk->mfn), frame_hash(pg, p));
     }
+    casm_charge(c, CASM_CAUSE_DIGEST, since);
 
-    return h;
+    return walk->mfn >= end;
 }
 
 void casm_digest_point(struct casm_domain *c, unsigned int when)
 {
     struct casm_rec rec = { .cls = CASM_CLS_DIGEST, .kind = when };
-    uint64_t since = casm_clock(c), w[3];
+    uint64_t w[3];
+
+    /* At a shutdown all of it is left, and the hypercall cannot be left for the scheduler: timers, at least, go on. */
+    while ( !casm_digest_walk(c, casm_pool_end()) )
+        if ( !in_atomic() )
+            process_pending_softirqs();
 
     w[0] = c->ordinal;
-    w[2] = domain_digest(c->d, &w[1]);
-    casm_charge(c, CASM_CAUSE_DIGEST, since);
+    w[1] = c->walk.frames;
+    w[2] = c->walk.hash;
+    c->walk.mfn = 0;
     casm_exchange(c, &rec, w, 3, CASM_CMP_KIND | CASM_CMP_WORDS);
 }

@@ -79,7 +79,9 @@ static bool record_here(struct casm_domain *c)
         return false;
 
     local_irq_enable();
-    if ( stop )
+    if ( (stop || digest) && !casm_digest_walk(c, casm_pool_end()) )
+        ; /* the next step is taken when all exit tests have run again */
+    else if ( stop )
         casm_end(c, CASM_END_STOPPED, 0);
     else if ( digest )
     {
@@ -125,7 +127,8 @@ static bool replay_here(struct casm_domain *c)
     if ( next.cls == CASM_CLS_DIGEST && next.kind == CASM_DIGEST_PERIODIC )
     {
         local_irq_enable();
-        casm_digest_point(c, CASM_DIGEST_PERIODIC);
+        if ( casm_digest_walk(c, casm_pool_end()) )
+            casm_digest_point(c, CASM_DIGEST_PERIODIC);
         local_irq_disable();
         return true;
     }
@@ -138,7 +141,10 @@ static bool replay_here(struct casm_domain *c)
          (next.cls == CASM_CLS_END && next.kind == CASM_END_DESTROYED) )
     {
         local_irq_enable();
-        casm_end(c, next.cls == CASM_CLS_END ? CASM_END_DESTROYED : CASM_END_STOPPED, 0);
+        if ( next.cls == CASM_CLS_END )
+            casm_end(c, CASM_END_DESTROYED, 0);
+        else if ( casm_digest_walk(c, casm_pool_end()) )
+            casm_end(c, CASM_END_STOPPED, 0);
         local_irq_disable();
         return true;
     }

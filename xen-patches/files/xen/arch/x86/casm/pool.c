@@ -88,9 +88,14 @@ unsigned long casm_pool_end(void)
     return pool_end;
 }
 
+unsigned long casm_pool_special_first(void)
+{
+    return pool_end - CASM_SPECIAL_FRAMES;
+}
+
 static unsigned long guest_frames_max(void)
 {
-    return pool_end - pool_first - CASM_SPECIAL_FRAMES;
+    return casm_pool_special_first() - pool_first;
 }
 
 void casm_pool_info(struct casm_domctl *op)

@@ -23,6 +23,8 @@
 #define CASM_TRIP_SOFT_BYTES (8u << 10)
 #define CASM_TRIP_CHECKS     1024u /* preemption checks after which a hypercall is continued: bounds softirq latency */
 #define CASM_DRAIN_PORTS     64u   /* ports injected at one exit; the rest waits for the next */
+#define CASM_WALK_FRAMES     512u  /* of the guest, hashed in one go: about half a millisecond in which nothing else runs */
+#define CASM_WALK_FRAME_COST 64u   /* in frames of the pool that are only looked at */
 
 /*
  * Where the vCPU is on its way to the guest. An injection point is left in two passes of the exit tests if there is something to
@@ -62,6 +64,13 @@ struct casm_stream {
     unsigned int order;
 };
 
+/* A digest that is under way. If the guest got to run before it was done, it is begun again. */
+struct casm_walk {
+    unsigned long mfn;      /* the next frame; 0: none is under way */
+    uint64_t point;         /* injection points before it */
+    uint64_t frames, hash;  /* of those before */
+};
+
 struct casm_domain {
     struct domain *d;
     unsigned int state;         /* enum casm_state */
@@ -77,6 +86,7 @@ struct casm_domain {
 
     uint64_t ordinal, records, hash;
     uint64_t digest_interval, digest_next;
+    struct casm_walk walk;
     unsigned int check_shift;   /* ENTRY's check is hash >> check_shift; 64: always 0 */
     uint64_t trip_start;        /* stream position at the start of this trip */
     unsigned int trip_checks;
@@ -228,6 +238,12 @@ void casm_end(struct casm_domain *c, unsigned int reason, unsigned int code);
 
 /* --- digest.c --- */
 uint64_t casm_regs_hash(uint64_t h, const struct cpu_user_regs *r, const struct vcpu *v);
+/*
+ * One step of the digest of all frames, up to frame @end: false if there is more to do, after others had their turn (softirqs, the
+ * scheduler, other domctls). Nothing writes to the guest's memory between the steps, nor before the casm_digest_point() that they lead to.
+ */
+bool casm_digest_walk(struct casm_domain *c, unsigned long end);
+/* Logs or compares the digest; walks what is left of it. */
 void casm_digest_point(struct casm_domain *c, unsigned int when);
 uint64_t casm_frame_hash(const struct domain *d, unsigned long mfn);
 
@@ -273,6 +289,7 @@ void casm_pool_release(const struct domain *d);
 void casm_pool_info(struct casm_domctl *op);
 unsigned long casm_pool_first(void);
 unsigned long casm_pool_end(void);
+unsigned long casm_pool_special_first(void); /* from here on: frames of what Xen allocates for the domain */
 
 /* Cycle accounting: no cost but a branch unless dom0 asked for it. */
 static inline uint64_t casm_clock(const struct casm_domain *c)
