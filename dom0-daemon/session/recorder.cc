@@ -135,16 +135,11 @@ Status Recorder::drain() {
 /// Whole records go to the log, up to the first one that no recording can hold: a log that its own replay
 /// would refuse is worth less than one that ends before.
 Status Recorder::store(std::span<const std::byte> bytes, size_t& taken) {
-    size_t good = 0;
-    Status bad;
-    while (good < bytes.size()) {
-        const Result<size_t> size = check_.next_ring(bytes.subspan(good));
-        if (!size.ok()) bad = internal_error("Xen wrote what cannot be: " + size.status().message());
-        if (!size.ok() || *size == 0) break;
-        good += *size;
-    }
+    Status checked;
+    const size_t good = check_.all_ring(bytes, checked);
     CASM_ASSIGN(taken, writer_.append_ring(bytes.first(good)));
-    return bad;
+    if (checked.ok()) return {};
+    return internal_error("Xen wrote what cannot be: " + checked.message());
 }
 
 void Recorder::look_at_status() {

@@ -326,15 +326,15 @@ Result<std::span<const std::byte>> LogReader::next_ring() {
     CASM_ASSIGN(more, impl.ready());
     if (!more) return std::span<const std::byte>();
     const std::size_t first = impl.at;
-    while (impl.at < impl.ring.size()) {
+    Status checked;
+    const std::size_t end = first + impl.check.all_ring(impl.rest(), checked);
+    while (impl.at < end) {
         const auto rest = impl.rest();
-        const Result<std::size_t> bytes = impl.check.next_ring(rest);
-        if (!bytes.ok()) {
-            impl.failure = bytes.status().at("log '" + impl.source->name() + "'");
-            break;
-        }
-        impl.pass(static_cast<std::uint8_t>(rest[0]), *bytes);
+        std::size_t bytes = 0;
+        CASM_ASSIGN(bytes, peek_ring_size(rest));
+        impl.pass(static_cast<std::uint8_t>(rest[0]), bytes);
     }
+    if (!checked.ok()) impl.failure = checked.at("log '" + impl.source->name() + "'");
     if (impl.at == first) return impl.failure;
     return std::span<const std::byte>(impl.ring).subspan(first, impl.at - first);
 }

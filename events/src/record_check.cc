@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "casmotion/record_check.h"
 
+#include <cstring>
 #include <string>
 
 #include "casmotion/ring_codec.h"
@@ -76,13 +77,54 @@ Status RecordCheck::next(const RecordView& record) {
     return {};
 }
 
-Result<std::size_t> RecordCheck::next_ring(std::span<const std::byte> bytes) {
-    RecordView record;
-    const Result<std::size_t> size = view_ring(bytes, record);
-    if (!size.ok()) return size.status().at("record " + std::to_string(index_));
-    if (*size == 0) return std::size_t{0};
-    CASM_TRY(next(record));
-    return *size;
+// The records at the start of `bytes` that are plain and good; what it says nothing of, next() judges. More
+// than nine of ten records are of these classes. With a RecordView and a Status for each, the check cost the
+// recorder 420 instructions a record, five times as much as all else that it did with them.
+std::size_t RecordCheck::plain_ring(std::span<const std::byte> bytes) {
+    if (ended_ || index_ < start_records_) return 0;
+    std::size_t good = 0;
+    for (;;) {
+        casm_rec header;
+        if (bytes.size() - good < sizeof(header)) break;
+        std::memcpy(&header, bytes.data() + good, sizeof(header));
+        const RecordLayout& layout = kLayouts[header.cls];
+        const std::size_t size = sizeof(header) + layout.words * std::size_t{8};
+        if (bytes.size() - good < size) break;
+        if ((header.kind != 0 && !layout.has_kind) || (header.check != 0 && !layout.has_check) ||
+            (header.aux != 0 && !layout.has_aux))
+            break;
+        if (header.cls == CASM_CLS_ENTRY) {
+            if (entry_kind_name(header.kind).empty()) break;
+        } else if (header.cls == CASM_CLS_TSC) {
+            std::uint64_t quanta;
+            std::memcpy(&quanta, bytes.data() + good + sizeof(header), sizeof(quanta));
+            if (quanta >> (64 - CASM_TSC_QUANTUM_BITS) != 0) break;
+        } else if (header.cls != CASM_CLS_RESULT) {
+            break;
+        }
+        good += size;
+        ++index_;
+    }
+    if (good != 0) effect_bytes_ = 0;
+    return good;
+}
+
+std::size_t RecordCheck::all_ring(std::span<const std::byte> bytes, Status& status) {
+    std::size_t good = 0;
+    while (good < bytes.size()) {
+        good += plain_ring(bytes.subspan(good));
+        RecordView record;
+        const Result<std::size_t> size = view_ring(bytes.subspan(good), record);
+        if (!size.ok()) {
+            status = size.status().at("record " + std::to_string(index_));
+            break;
+        }
+        if (*size == 0) break;
+        status = next(record);
+        if (!status.ok()) break;
+        good += *size;
+    }
+    return good;
 }
 
 }  // namespace casmotion

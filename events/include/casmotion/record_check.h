@@ -34,11 +34,13 @@ class RecordCheck {
     // Checks the next record. kLogInvalid with its number, class and what is wrong.
     [[nodiscard]] Status next(const RecordView& record);
 
-    // Checks the ring record at the start of `bytes` and returns its size; 0 if `bytes` ends before it does.
-    // Also kLogInvalid for bytes that are no ring record.
-    [[nodiscard]] Result<std::size_t> next_ring(std::span<const std::byte> bytes);
+    // Checks the ring records at the start of `bytes`, up to the first that is wrong or not whole, and
+    // returns their size. `status`: as of next() for the one that is wrong; also kLogInvalid for bytes that
+    // are no ring record.
+    [[nodiscard]] std::size_t all_ring(std::span<const std::byte> bytes, Status& status);
 
   private:
+    std::size_t plain_ring(std::span<const std::byte> bytes);
     Status frame(const RecordView& record) const;
     Status effects(const RecordView& record);
 
