@@ -101,7 +101,7 @@ constexpr std::array<Transition, kSteps> kTransitions = {{
     {"vcpu", "writes a canonical APOINT", CASM "timepoint.c", "record_point"},
     {"vcpu", "writes an APOINT by state", CASM "timepoint.c", "record_point"},
     {"vcpu", "finds no place that can be named", CASM "timepoint.c", "record_exit"},
-    {"vcpu", "grants the stop: END", CASM "entry.c", "record_here"},
+    {"vcpu", "grants the stop: END", CASM "point.c", "record_here"},
     {"vcpu", "takes a port off the queue", CASM "queue.c", "take_ports"},
     {"vcpu", "writes a signal's record, applies it", CASM "queue.c", "casm_drain"},
     {"vcpu", "publishes", CASM "stream.c", "casm_publish"},

@@ -112,7 +112,7 @@ constexpr std::array<Transition, kSteps> kTransitions = {{
     {"vcpu", "publishes what is there", CASM "stream.c", "casm_publish"},
     {"vcpu", "looks a second time", CASM "stream.c", "both_room"},
     {"vcpu", "clears the stall flag, unpauses", CASM "stream.c", "casm_room"},
-    {"vcpu", "no stop was asked for", CASM "entry.c", "record_here"},
+    {"vcpu", "no stop was asked for", CASM "point.c", "record_here"},
     {"vcpu", "a stop was asked for: END", CASM "control.c", "casm_end"},
     {"vcpu", "publishes END", CASM "control.c", "casm_end"},
     {"vcpu", "sets eof", CASM "control.c", "casm_end"},

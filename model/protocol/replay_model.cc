@@ -103,7 +103,7 @@ constexpr std::array<Transition, kSteps> kTransitions = {{
     {"vcpu", "reads eof a second time", CASM "stream.c", "both_room"},
     {"vcpu", "clears the stall flag, unpauses", CASM "stream.c", "casm_room"},
     {"vcpu", "takes a signal, applies it", CASM "queue.c", "casm_inject_logged"},
-    {"vcpu", "nothing to apply here", CASM "entry.c", "replay_here"},
+    {"vcpu", "nothing to apply here", CASM "point.c", "replay_here"},
     {"vcpu", "publishes, returns to the guest", CASM "stream.c", "casm_publish"},
     {"sender", "sends a signal", CASM "queue.c", "casm_queue_event"},
     {"daemon", "reads cons", DAEMON "rings/ring_writer.cc", "RingWriter::free_bytes"},
