@@ -31,6 +31,10 @@ Status op_failure(std::string_view what, DomId domain, OpResult result) {
                 prefix +
                 "a program in dom0 has memory of it mapped (xenctx, xl dump-core, a debugger); end that "
                 "and try again");
+        case EISCONN:
+            return usage_error(prefix +
+                               "it has ports, interrupts or memory of a device, a debugger is attached, or "
+                               "its page tables are shadowed: none of that can be in a log");
         case ENXIO:
             return host_lacks(prefix + "the physical CPU it is to run on is not in its cpupool, or offline");
         case ENOSYS:

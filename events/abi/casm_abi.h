@@ -137,7 +137,8 @@ enum casm_op {
     CASM_OP_host_info = 1,   /* domain 0. OUT u.host */
     CASM_OP_set_cpupool = 2, /* domain 0. IN u.pool: domains created in this cpupool are recordable */
     CASM_OP_attach = 3,      /* IN u.attach: allocate rings. -EBUSY if attached */
-    CASM_OP_start = 4,       /* IN u.start; paused, and has never run: else -EBUSY. Others have frames of it mapped: -EADDRINUSE, try again */
+    CASM_OP_start = 4,       /* IN u.start; paused, and has never run: else -EBUSY. Others have frames of it mapped: -EADDRINUSE, try again.
+                                Ports, interrupts, memory of devices, a debugger, shadow paging: -EISCONN */
     CASM_OP_stop = 5,        /* record: END(STOPPED) at the next injection point. replay: pause for good */
     CASM_OP_status = 6,      /* IN u.status: user address and size. OUT struct casm_status */
     CASM_OP_kick = 7,        /* dom0 moved cons or prod: lets a vCPU go on that waits for a ring */

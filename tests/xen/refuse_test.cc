@@ -186,6 +186,60 @@ TEST(Start, WaitsForThoseWhoFoundTheDomainBefore) {
     shim.readers = false;
 }
 
+// dom0 could let it run, or somebody else could ask for another start, while the hypercall is being
+// continued.
+TEST(Start, ThatIsOvertakenHidesTheDomainNoLonger) {
+    for (const bool unpaused : {true, false}) {
+        World world;
+        ASSERT_EQ(world.attach(), 0);
+        shim.readers = true;
+        ASSERT_EQ(world.start(CASM_MODE_RECORD), -ERESTART);
+        EXPECT_TRUE(denied(world, XEN_DOMCTL_unpausedomain));
+        world.dom().creation_finished = unpaused;
+        EXPECT_EQ(world.start(unpaused ? CASM_MODE_RECORD : CASM_MODE_REPLAY), unpaused ? -EBUSY : -EINVAL);
+        shim_grace();
+        shim.readers = false;
+        EXPECT_FALSE(casm_lookup_denied(&world.dom()));
+        EXPECT_FALSE(denied(world, XEN_DOMCTL_unpausedomain));
+        casm_domctl op{.op = CASM_OP_detach, .abi = CASM_ABI_VERSION, .u = {}};
+        EXPECT_EQ(world.domctl(op), 0);
+    }
+}
+
+TEST(Start, IsOfADomainAsItWasBuilt) {
+    World world;
+    ASSERT_EQ(world.attach(), 0);
+    domain& d = world.dom();
+    rangeset* const some = reinterpret_cast<rangeset*>(&world);
+    const auto expect_refused = [&](auto& field, auto value, const char* what) {
+        const auto before = std::exchange(field, value);
+        EXPECT_EQ(world.start(CASM_MODE_RECORD), -EISCONN) << what;
+        field = before;
+    };
+    expect_refused(d.iomem_caps, some, "memory of a device");
+    expect_refused(d.irq_caps, some, "an interrupt");
+    expect_refused(d.arch.ioport_caps, some, "ports");
+    expect_refused(d.debugger_attached, true, "a debugger gets its traps");
+    expect_refused(d.arch.paging, true, "shadow paging");
+    EXPECT_FALSE(casm_lookup_denied(&d));
+    EXPECT_EQ(world.start(CASM_MODE_RECORD), 0);
+}
+
+TEST(Attach, IsRefusedToADomainThatDies) {
+    World world;
+    world.dom().is_dying = 1;
+    EXPECT_EQ(world.attach(), -EBUSY) << "nobody would free the rings";
+}
+
+TEST(L1tf, AGuestIsCrashedAndNotShadowed) {
+    World world;
+    record(world);
+    world.guest();
+    EXPECT_TRUE(casm_l1tf(&world.dom(), 1, 0x1000));
+    EXPECT_EQ(shim.crashes, 1u);
+    EXPECT_EQ(world.status().end_reason, CASM_END_CRASHED) << "its log says so";
+}
+
 TEST(Start, IsRefusedWhileSomebodyHasAFrameMapped) {
     World world;
     ASSERT_EQ(world.attach(), 0);

@@ -4,7 +4,7 @@
 // do to another: each domctl, memory operation, page table update, event channel and grant operation. FRAME
 // is a machine frame that the domain has.
 //   Prints a line for each: what, what Xen answered, and "refused", "looked" (may succeed: it changes
-//   nothing) or "ACCEPTED". Exit code 1 if something was accepted.
+//   nothing), "failed" (the same, and it did not) or "ACCEPTED". Exit code 1 if something was accepted.
 // map: maps FRAME and the 63 behind it, to read, again and again, and prints how often that went.
 // hold: maps FRAME to read as soon as that goes, says so, and keeps it until it is killed.
 
@@ -66,9 +66,10 @@ class Attempts {
                                           XEN_DOMCTL_getvcpuaffinity, XEN_DOMCTL_getnodeaffinity,
                                           XEN_DOMCTL_gettscinfo,      XEN_DOMCTL_get_address_size,
                                           XEN_DOMCTL_get_cpu_policy,  XEN_DOMCTL_get_paging_mempool_size,
-                                          XEN_DOMCTL_gdbsx_domstatus};
+                                          XEN_DOMCTL_gdbsx_domstatus, XEN_DOMCTL_gdbsx_guestmemio};
         for (unsigned cmd = 0; cmd < 1200; ++cmd) {
-            if (cmd == XEN_DOMCTL_destroydomain || cmd == 1100) continue;  // ends it; the recorder's own
+            // Makes another domain; ends it; the recorder's own.
+            if (cmd == XEN_DOMCTL_createdomain || cmd == XEN_DOMCTL_destroydomain || cmd == 1100) continue;
             if (cmd == 100) cmd = 990;
             auto& op = argument<xen_domctl>();
             op.cmd = cmd;
@@ -236,6 +237,11 @@ class Attempts {
         parameter.domid = domain_;
         judge("HVM parameter", xencall2(call_, __HYPERVISOR_hvm_op, HVMOP_set_param, address(0)));
         judge("dm_op", xencall3(call_, __HYPERVISOR_dm_op, domain_, 0, 0));
+        auto& shutdown = argument<sched_remote_shutdown>();
+        shutdown.domain_id = domain_;
+        shutdown.reason = SHUTDOWN_poweroff;
+        judge("shutdown from outside",
+              xencall2(call_, __HYPERVISOR_sched_op, SCHEDOP_remote_shutdown, address(0)));
         auto& pirq = argument<physdev_map_pirq>();
         pirq.domid = domain_;
         pirq.type = MAP_PIRQ_TYPE_GSI;
@@ -278,9 +284,9 @@ class Attempts {
         const bool refused = answer < 0;
         std::cout << what << ": " << answer
                   << (refused && errno != 0 ? std::string(" ") + std::strerror(errno) : "") << ": "
-                  << (refused ? "refused"
-                      : looks ? "looked"
-                              : "ACCEPTED")
+                  << (looks     ? refused ? "failed" : "looked"
+                      : refused ? "refused"
+                                : "ACCEPTED")
                   << "\n";
         if (!refused && !looks) ++accepted_;
         errno = 0;

@@ -284,6 +284,9 @@ struct domain {
     bool is_privileged, creation_finished;
     int is_dying, is_shutting_down;
     unsigned int shutdown_code;
+    unsigned int max_pages;
+    bool debugger_attached;
+    struct rangeset *iomem_caps, *irq_caps;
     int references;               /* that were taken and not put */
     struct vcpu *vcpu[1];
     struct cpupool *cpupool;
@@ -292,7 +295,7 @@ struct domain {
     struct evtchn *evtchn;
     unsigned int nr_evtchn;
     unsigned long granted_mfn[2]; /* by reserved grant reference; 0: not granted */
-    struct { struct casm_domain *casm; bool vtsc; uint32_t tsc_khz; } arch;
+    struct { struct casm_domain *casm; bool vtsc; uint32_t tsc_khz; struct rangeset *ioport_caps; bool paging; } arch;
 };
 struct sched_unit { cpumask_t *cpu_hard_affinity; };
 struct vcpu {
@@ -316,6 +319,8 @@ struct vcpu {
 #define current (shim.running)
 #endif
 #define is_pv_domain(d) ((d) != NULL)
+#define paging_mode_enabled(d) ((d)->arch.paging)
+#define rangeset_is_empty(r) ((r) == NULL) /* a set is there if something is in it */
 #define vcpu_info(v, field) ((v)->vcpu_info->field)
 void vcpu_pause_nosync(struct vcpu *v);
 void vcpu_unpause(struct vcpu *v);

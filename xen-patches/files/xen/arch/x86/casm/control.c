@@ -96,7 +96,7 @@ void casm_domain_shutdown(struct domain *d, unsigned int reason)
     /* One that dom0 asks for has no place in the instruction stream; the domain's destruction will end the log. */
     if ( current->domain != d || !casm_logging(c) )
         return;
-    if ( d->shutdown_code != SHUTDOWN_CODE_INVALID ) /* SCHEDOP_shutdown_code */
+    if ( d->shutdown_code != SHUTDOWN_CODE_INVALID ) /* the guest's own, SCHEDOP_shutdown_code: others are refused */
         reason = d->shutdown_code;
     if ( casm_replaying(c) )
         casm_console_report(c);
@@ -111,7 +111,7 @@ static int attach(struct casm_domain *c, struct casm_domctl *op)
 {
     int rc;
 
-    if ( c->log.hdr || !casm_in(c, 1u << CASM_STATE_IDLE) )
+    if ( c->log.hdr || !casm_in(c, 1u << CASM_STATE_IDLE) || c->d->is_dying ) /* who would free them? */
         return -EBUSY;
     if ( !casm_ring_valid_size(op->u.attach.log_bytes) || (op->u.attach.feed_bytes && !casm_ring_valid_size(op->u.attach.feed_bytes)) )
         return -EINVAL;
@@ -211,13 +211,14 @@ static int start_run(struct casm_domain *c, struct casm_domctl *op)
     bool replay = op->u.start.mode == CASM_MODE_REPLAY;
     int rc;
 
-    if ( c->d->creation_finished || c->d->is_dying || !c->d->vcpu[0] || !(casm_in(c, 1u << CASM_STATE_IDLE) || casm_starting(c)) )
-        return -EBUSY;
-    if ( !c->log.hdr || replay != !!c->feed.hdr || (!replay && op->u.start.mode != CASM_MODE_RECORD) ||
-         (op->u.start.flags & ~(CASM_START_ACCOUNT | CASM_START_COUNTER)) || op->u.start.check_bits > 16 || (replay && op->u.start.disable) )
-        return -EINVAL;
-
-    rc = casm_be_alone(c);
+    if ( c->d->creation_finished || c->d->is_dying || !c->d->vcpu[0] )
+        rc = -EBUSY;
+    else if ( !c->log.hdr || replay != !!c->feed.hdr || (!replay && op->u.start.mode != CASM_MODE_RECORD) ||
+              (op->u.start.flags & ~(CASM_START_ACCOUNT | CASM_START_COUNTER)) || op->u.start.check_bits > 16 ||
+              (replay && op->u.start.disable) )
+        rc = -EINVAL;
+    else
+        rc = casm_be_alone(c);
     /* All but the frames that the start itself writes to, shared_info. */
     if ( !rc && !casm_digest_walk(c, casm_pool_special_first()) )
         rc = -ERESTART;
@@ -225,11 +226,11 @@ static int start_run(struct casm_domain *c, struct casm_domctl *op)
         return rc;
     if ( !rc )
         rc = begin(c, op);
-    if ( rc )
+    /* Whatever came in between, while this was continued: it does not stay hidden from all others. */
+    if ( rc && casm_starting(c) )
     {
         c->walk.mfn = 0;
-        if ( casm_starting(c) )
-            casm_set_state(c, CASM_STATE_IDLE);
+        casm_set_state(c, CASM_STATE_IDLE);
     }
 
     return rc;

@@ -149,6 +149,10 @@ void casm_digest_point(struct casm_domain *c, unsigned int when)
         if ( !in_atomic() )
             process_pending_softirqs();
 
+    /* What a hash of the registers of each entry begins with is not in the memory, nor is how much memory the guest may ask for. */
+    if ( when == CASM_DIGEST_START )
+        c->walk.hash = casm_mix(casm_regs_hash(c->walk.hash, &c->d->vcpu[0]->arch.user_regs, c->d->vcpu[0]), c->d->max_pages);
+
     w[0] = c->ordinal;
     w[1] = c->walk.frames;
     w[2] = c->walk.hash;

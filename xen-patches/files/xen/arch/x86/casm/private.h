@@ -263,7 +263,7 @@ bool casm_bridge_replay(struct casm_domain *c);
 /* --- refuse.c --- */
 /*
  * From start, of an idle domain: hides it from all others. -ERESTART: some found it before, and may be at work on it; again, please.
- * -EADDRINUSE: somebody has frames of the guest mapped. 0: nobody but the vCPU touches the guest from here on.
+ * -EADDRINUSE: somebody has frames of the guest mapped. -EISCONN: dom0 gave it what no log has. 0: nobody but the vCPU touches the guest from here on.
  */
 int casm_be_alone(struct casm_domain *c);
 

@@ -8,7 +8,9 @@
  * again.
  */
 #include <xen/lib.h>
+#include <xen/rangeset.h>
 #include <xen/sched.h>
+#include <asm/paging.h>
 #include <public/domctl.h>
 
 #include "private.h"
@@ -27,8 +29,32 @@ static void cf_check others_are_done(struct rcu_head *head)
     put_domain(d); /* with the last reference, @c goes too */
 }
 
+/*
+ * What dom0 may have given or done to a domain before the start, and no log has: ports, interrupts and memory of devices, a debugger,
+ * shadow paging. Its registers are in the digest of the start.
+ */
+static bool as_built(const struct domain *d)
+{
+    return rangeset_is_empty(d->iomem_caps) && rangeset_is_empty(d->irq_caps) && rangeset_is_empty(d->arch.ioport_caps) &&
+           !d->debugger_attached && !paging_mode_enabled(d);
+}
+
+/*
+ * From pv_l1tf_check_pte(), for a recordable @d whose entry a processor with the fault L1TF would follow. Xen would shadow the domain's
+ * tables from some moment on, which is no moment of the log, and decide there what the guest sees. Linux writes no such entry.
+ */
+bool casm_l1tf(struct domain *d, unsigned int level, uint64_t pte)
+{
+    printk(XENLOG_G_ERR "casm: %pd: L1TF-vulnerable L%ue %016lx: a recordable guest is not shadowed\n", d, level, pte);
+    domain_crash(d);
+
+    return true;
+}
+
 int casm_be_alone(struct casm_domain *c)
 {
+    if ( !as_built(c->d) )
+        return -EISCONN;
     /*
      * A hypercall looks the domain up under RCU and holds that until it returns, or is continued, which looks it up again. So a grace
      * period after the lookups began to fail, none is under way: no answer, and no write, that the start's digest would not see.
@@ -56,14 +82,13 @@ void casm_foreign_map(struct domain *d, bool there)
         atomic_dec(&d->arch.casm->foreign_maps);
 }
 
-static bool domctl_allowed(const struct xen_domctl *op)
+static bool domctl_allowed(const struct casm_domain *c, const struct xen_domctl *op)
 {
     switch ( op->cmd )
     {
     case XEN_DOMCTL_casm:
     /* Stops, goes on, ends: when a vCPU runs is no input. */
     case XEN_DOMCTL_pausedomain:
-    case XEN_DOMCTL_unpausedomain:
     case XEN_DOMCTL_destroydomain:
     /* Looks. */
     case XEN_DOMCTL_getdomaininfo:
@@ -81,6 +106,9 @@ static bool domctl_allowed(const struct xen_domctl *op)
     case XEN_DOMCTL_gdbsx_domstatus:
         return true;
 
+    case XEN_DOMCTL_unpausedomain: /* not before its log has begun */
+        return !casm_starting(c);
+
     case XEN_DOMCTL_gdbsx_guestmemio:
         return !op->u.gdbsx_guest_memio.gwr;
 
@@ -96,7 +124,7 @@ static bool domctl_allowed(const struct xen_domctl *op)
 /* From do_domctl(), right behind the lookup of the domain: no command is dealt with before. For a recordable @d. */
 bool casm_domctl_denied(const struct domain *d, const struct xen_domctl *op)
 {
-    bool denied = closed(d->arch.casm) && !domctl_allowed(op);
+    bool denied = closed(d->arch.casm) && !domctl_allowed(d->arch.casm, op);
 
     /* The compat hypercalls are not wrapped: never 32 bits, also where Xen could (CONFIG_PV32). */
     denied |= op->cmd == XEN_DOMCTL_set_address_size && op->u.address_size.size != BITS_PER_LONG;

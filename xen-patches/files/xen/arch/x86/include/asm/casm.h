@@ -51,6 +51,7 @@ long casm_do_domctl(struct domain *d, struct casm_domctl *op);
 bool casm_domctl_denied(const struct domain *d, const struct xen_domctl *op);
 bool casm_lookup_denied(const struct domain *d);
 void casm_foreign_map(struct domain *d, bool there);
+bool casm_l1tf(struct domain *d, unsigned int level, uint64_t pte);
 
 /* --- Rings (ring.c) --- */
 static inline bool casm_resource_type(unsigned int type)
