@@ -94,7 +94,7 @@ std::size_t RecordCheck::plain_ring(std::span<const std::byte> bytes) {
             (header.aux != 0 && !layout.has_aux))
             break;
         if (header.cls == CASM_CLS_ENTRY) {
-            if (entry_kind_name(header.kind).empty()) break;
+            if (header.kind < CASM_ENTRY_HYPERCALL || header.kind > CASM_ENTRY_TOGGLE) break;
         } else if (header.cls == CASM_CLS_TSC) {
             std::uint64_t quanta;
             std::memcpy(&quanta, bytes.data() + good + sizeof(header), sizeof(quanta));
