@@ -98,7 +98,8 @@ Status check_config(const DomainConfig& config) {
     if (config.kernel.empty())
         return usage_error(who +
                            " gets its kernel from a boot loader: give it one with kernel= (and ramdisk=)");
-    return {};
+    // All of it, and the rest: what is refused above has friendlier words there.
+    return RecordableConfig::read(config.json, Category::kUsage, who).status();
 }
 
 Manifest make_manifest(const SessionHost& host, const HostInfo& info, DomId domain,

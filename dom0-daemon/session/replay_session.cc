@@ -27,6 +27,20 @@ Status check_pool_place(const HostInfo& host, const Manifest& manifest) {
                       ": boot Xen with the same casm_pool= as the recording host");
 }
 
+/// Before a process or a domain is started: the log may come from anybody.
+Result<RecordableConfig> check_guest_config(const LogReader& reader) {
+    const GuestIdentity& guest = reader.manifest().guest;
+    const std::string whose = "log " + printable(reader.name());
+    CASM_ASSIGN(RecordableConfig config,
+                RecordableConfig::read(guest.config_json, Category::kLogInvalid, whose));
+    // Room is looked for with the manifest's number.
+    if (config.memory_kib() != guest.memory_kib)
+        return log_invalid(whose + ": its configuration asks for " + with_thousands(config.memory_kib()) +
+                           " KiB of memory (b_info.max_memkb), its manifest for " +
+                           with_thousands(guest.memory_kib));
+    return config;
+}
+
 /// Points between entries are found by the number of branches.
 Status check_counter(const HostInfo& host, const Manifest& manifest) {
     if (manifest.options.counter == CASM_COUNTER_ABSENT || host.counter_ready()) return {};
@@ -68,6 +82,7 @@ Result<ReplayReport> replay_once(const SessionHost& host, LogReader& reader, con
     if (reader.records() == 0)
         return Status(Category::kLogInvalid,
                       "the log holds no record: it was cut before its first chunk was complete");
+    CASM_ASSIGN(const RecordableConfig config, check_guest_config(reader));
     CASM_ASSIGN(const HostInfo info, require_recording_host(host.hypervisor));
     CASM_TRY(check_pool_place(info, manifest));
     CASM_TRY(check_counter(info, manifest));
@@ -84,11 +99,11 @@ Result<ReplayReport> replay_once(const SessionHost& host, LogReader& reader, con
     CASM_ASSIGN(const BootFiles files, open_boot_files(reader, request.kernel, request.ramdisk));
 
     RebuildOptions rebuild;
-    rebuild.name = manifest.guest.name + "-replay";
+    rebuild.name = without_controls(manifest.guest.name) + "-replay";  // `xl list` prints it as it is
     rebuild.cpupool = CpupoolId{static_cast<uint32_t>(info.cpupool)};
     rebuild.kernel_path = files.kernel.path();
     rebuild.ramdisk_path = files.ramdisk.path();
-    CASM_ASSIGN(const DomId domain, host.toolstack.rebuild(manifest.guest.config_json, rebuild));
+    CASM_ASSIGN(const DomId domain, host.toolstack.rebuild(config, rebuild));
     OwnedDomain owned(host.toolstack, domain);
     if (host.stop.requests() > 0)
         return Status(Category::kInconclusive, "interrupted before the replay began");

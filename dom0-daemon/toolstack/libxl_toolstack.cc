@@ -213,9 +213,9 @@ class LibxlToolstack final : public Toolstack {
         return DomId{static_cast<uint16_t>(id)};
     }
 
-    Result<DomId> rebuild(const std::string& config_json, const RebuildOptions& options) override {
+    Result<DomId> rebuild(const RecordableConfig& recorded, const RebuildOptions& options) override {
         ScopedConfig config;
-        if (libxl_domain_config_from_json(ctx_.get(), config.get(), config_json.c_str()) != 0) {
+        if (libxl_domain_config_from_json(ctx_.get(), config.get(), recorded.json().c_str()) != 0) {
             log_->take_error();
             return log_invalid("the log's domain configuration is not one that this libxl understands");
         }
@@ -230,10 +230,6 @@ class LibxlToolstack final : public Toolstack {
             !replace(config->b_info.kernel, options.kernel_path) ||
             !replace(config->b_info.ramdisk, options.ramdisk_path))
             return internal_error("out of memory");
-        // The guest gets the recorded CPU policy, in which its configuration's cpuid= is contained. libxl
-        // would refuse a cpuid= about leaves that this processor does not have.
-        libxl_cpuid_dispose(&config->b_info.cpuid);
-        config->b_info.cpuid = nullptr;
         // Nothing restarts or keeps a replay's domain but us.
         config->on_poweroff = config->on_reboot = config->on_crash = config->on_watchdog =
             config->on_soft_reset = LIBXL_ACTION_ON_SHUTDOWN_PRESERVE;

@@ -16,6 +16,7 @@
 #include "casmotion/manifest.h"
 #include "casmotion/status.h"
 #include "toolstack/end_action.h"
+#include "toolstack/recordable_config.h"
 
 namespace casmotion {
 
@@ -77,7 +78,7 @@ class Toolstack {
     /// Creates the domain of an xl.cfg file, paused, in cpupool `pool_name`, with no xl process watching it.
     virtual Result<DomId> create_from_file(const std::string& cfg_path, const std::string& pool_name) = 0;
     /// Builds a domain again from a recorded configuration; it is left paused.
-    virtual Result<DomId> rebuild(const std::string& config_json, const RebuildOptions& options) = 0;
+    virtual Result<DomId> rebuild(const RecordableConfig& config, const RebuildOptions& options) = 0;
 
     /// The disks and network interfaces that a domain has now, as "disk xvda"; empty also if they cannot be
     /// read. Costs two looks into xenstore.

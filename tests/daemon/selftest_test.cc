@@ -12,6 +12,7 @@
 #include "session/doctor.h"
 #include "support/fake_toolstack.h"
 #include "support/fake_xen.h"
+#include "support/honest_config.h"
 #include "support/log_files.h"
 #include "support/selftest_trace.h"
 #include "support/synthetic_log.h"
@@ -30,7 +31,7 @@ class SelftestTest : public testing::Test {
         xen_.info.counter_why = CASM_COUNTER_READY;
         DomainConfig& config = toolstack_.config_template;
         write_file(folder_ / "kernel", "k");
-        config.json = "{}";
+        config.json = honest_config(16384).dump();
         config.kernel = folder_ / "kernel";
         config.memory_bytes = 16u << 20;
         config.vcpus = 1;

@@ -57,10 +57,10 @@ class FakeToolstack final : public Toolstack {
         created_in = pool;
         return add_domain("from-file", trace_of_created);
     }
-    Result<DomId> rebuild(const std::string& json, const RebuildOptions& options) override {
+    Result<DomId> rebuild(const RecordableConfig& config, const RebuildOptions& options) override {
         if (!rebuild_status.ok()) return rebuild_status;
         if (on_rebuild) on_rebuild(options);
-        rebuilt_json = json;
+        rebuilt_json = config.json();
         rebuilt = options;
         const DomId id = add_domain(options.name, trace_of_created);
         xen_.domains[id.value].console = console_of_created;

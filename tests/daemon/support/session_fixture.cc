@@ -3,6 +3,8 @@
 
 #include <filesystem>
 
+#include "support/honest_config.h"
+
 namespace casmotion::test {
 
 bool contains(const std::string& text, const std::string& part) {
@@ -14,7 +16,7 @@ SessionTest::SessionTest() {
     write_file(folder_ / "initrd", std::string(7000, 'r'));
     write_file(folder_ / "guest.cfg", "name = \"guest\"\n");
     DomainConfig& config = toolstack_.config_template;
-    config.json = "{\"c_info\": {}}";
+    config.json = honest_config().dump();
     config.uuid = "7c35241c-c1b8-4f04-a0f0-24facc4ff614";
     config.kernel = folder_ / "vmlinuz";
     config.ramdisk = folder_ / "initrd";

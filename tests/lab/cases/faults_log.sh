@@ -58,6 +58,18 @@ grep -q "another size: .* frames recorded, .* here" /tmp/err || wrong "no hint a
 refused "replay: bigger than the pool" 69 "too small" sh -c \
     'casm-forge-log memory 400 /tmp/log /tmp/big && casmotion -q replay --console-to /dev/null /tmp/big'
 
+echo "== a configuration that libxl would obey"
+forged_config() { # field its-value
+    rm -rf /tmp/config
+    casm-forge-log config "\"$1\": $2," /tmp/log /tmp/config || fail "casm-forge-log"
+    refused "replay: $1" 65 "^casmotion: replay: log /tmp/config: its configuration asks for b_info.$1, " replay /tmp/config
+}
+forged_config ioports '[{"first": 1016, "number": 8}]'
+printf '#!/bin/sh\ntouch /tmp/own.ran\n' >/tmp/own && chmod +x /tmp/own
+forged_config bootloader '"/tmp/own"'
+forged_config device_model '"/tmp/own"'
+[ ! -e /tmp/own.ran ] || wrong "a program of the log's choice ran"
+
 echo "== another kernel, another ramdisk"
 casmotion -q record /guest/light.cfg -o /tmp/hash --by-hash --for 1 || fail "record --by-hash"
 xl destroy light

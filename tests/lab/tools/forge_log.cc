@@ -3,6 +3,7 @@
 // casm-forge-log: logs for tests that no recording makes. Every checksum is right, so that what is wrong is
 // the meaning.
 //   casm-forge-log memory MIB LOG OUT    a log of the same guest with another memory size
+//   casm-forge-log config TEXT LOG OUT   the log with TEXT, JSON, at the beginning of its b_info
 //   casm-forge-log version N LOG OUT     a log of another format version
 //   casm-forge-log apoint FIELD+N LOG OUT  the log with the middle one of its canonical apoints changed:
 //   FIELD is branches, rip,
@@ -30,13 +31,7 @@ namespace {
 
 constexpr std::size_t kVersionOffset = 8, kHeaderCrcOffset = 20;  // of a framed file: docs/log-format.md
 
-Status forge_memory(std::uint64_t mib, LogReader& reader, const std::string& out) {
-    Manifest manifest = reader.manifest();
-    const std::uint64_t kib = mib * 1024;
-    manifest.guest.memory_kib = kib;
-    const std::regex size("(\"(?:max|target)_memkb\": *)[0-9]+");
-    manifest.guest.config_json =
-        std::regex_replace(manifest.guest.config_json, size, "$01" + std::to_string(kib));
+Status write_with_manifest(const Manifest& manifest, LogReader& reader, const std::string& out) {
     std::vector<Record> records;
     for (Record record;;) {
         CASM_ASSIGN(const bool more, reader.next_unchecked(record));
@@ -46,6 +41,26 @@ Status forge_memory(std::uint64_t mib, LogReader& reader, const std::string& out
     for (const auto& [name, content] : raw_log(manifest_file(manifest), records))
         write_file(out + "/" + name, content);
     return {};
+}
+
+Status forge_memory(std::uint64_t mib, LogReader& reader, const std::string& out) {
+    Manifest manifest = reader.manifest();
+    const std::uint64_t kib = mib * 1024;
+    manifest.guest.memory_kib = kib;
+    const std::regex size("(\"(?:max|target)_memkb\": *)[0-9]+");
+    manifest.guest.config_json =
+        std::regex_replace(manifest.guest.config_json, size, "$01" + std::to_string(kib));
+    return write_with_manifest(manifest, reader, out);
+}
+
+Status forge_config(const std::string& text, LogReader& reader, const std::string& out) {
+    Manifest manifest = reader.manifest();
+    std::string& json = manifest.guest.config_json;
+    const std::size_t object = json.find("\"b_info\"");
+    const std::size_t begin = object == std::string::npos ? object : json.find('{', object);
+    if (begin == std::string::npos) return Status{Category::kUsage, "the log's configuration has no b_info"};
+    json.insert(begin + 1, text);
+    return write_with_manifest(manifest, reader, out);
 }
 
 Status forge_apoint(const std::string& change, LogReader& reader, const std::string& out) {
@@ -111,6 +126,7 @@ Status run(std::span<char*> arguments) {
     const std::string out = arguments[4];
     std::filesystem::copy(log, out, std::filesystem::copy_options::recursive);
     if (what == "memory") return forge_memory(std::strtoull(arguments[2], nullptr, 10), *reader, out);
+    if (what == "config") return forge_config(arguments[2], *reader, out);
     if (what == "apoint") return forge_apoint(arguments[2], *reader, out);
     forge_version(static_cast<std::uint32_t>(std::strtoul(arguments[2], nullptr, 10)), out);
     return {};
@@ -122,8 +138,9 @@ Status run(std::span<char*> arguments) {
 int main(int argc, char** argv) {
     const std::string what = argc > 1 ? argv[1] : "";
     if (!((what == "cuts" && argc == 3) ||
-          ((what == "memory" || what == "version" || what == "apoint") && argc == 5))) {
-        std::cerr << "usage: casm-forge-log memory MIB LOG OUT | apoint FIELD+N LOG OUT | version N LOG OUT "
+          ((what == "memory" || what == "config" || what == "version" || what == "apoint") && argc == 5))) {
+        std::cerr << "usage: casm-forge-log memory MIB LOG OUT | config TEXT LOG OUT | apoint FIELD+N LOG "
+                     "OUT | version N LOG OUT "
                      "| cuts LOG\n";
         return 2;
     }
