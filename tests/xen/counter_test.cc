@@ -323,6 +323,26 @@ TEST(CounterKind, AskingTakesNothingAndGivesNothingAway) {
     EXPECT_EQ(pmu.owner, 0);
 }
 
+TEST_P(Counter, IsGivenBackAsItWas) {
+    const std::uint32_t lvtpc = pmu.lvtpc;
+    pmu.global_ctrl = 1ull << 34 | 2;  // a fixed counter, and one of ours: somebody else's
+    ASSERT_EQ(casm_counter_acquire(), 0);
+    casm_counter_load(&state);
+    casm_counter_arm(&state, CASM_EVENT_CONDITIONAL, 1000);
+    pmu_retire(10);
+    EXPECT_NE(pmu.lvtpc, lvtpc);
+    casm_counter_save(&state);
+    state.on = false;
+    casm_counter_release();
+    EXPECT_EQ(pmu.lvtpc & (1u << 16), lvtpc & (1u << 16));
+    EXPECT_EQ(pmu.global_ctrl, 1ull << 34 | 2);
+    EXPECT_EQ(pmu.sel | pmu.sel_1, 0u);
+    const unsigned writes = pmu.writes;
+    casm_counter_arm(&state, CASM_EVENT_CONDITIONAL, 0);  // the exit path tidies up once more
+    EXPECT_EQ(pmu.writes, writes) << "they are somebody else's now";
+    EXPECT_EQ(casm_counter_read(&state, CASM_EVENT_CONDITIONAL), 10u) << "dom0 asks afterwards";
+}
+
 // Speculative lock maps make Zen count branches that did not retire.
 TEST(CounterKind, ZenHasItsLockMapSwitchedOff) {
     for (const auto& [vendor, family, off] : {std::tuple{X86_VENDOR_AMD, 0x17u, true},

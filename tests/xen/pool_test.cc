@@ -4,6 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <set>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "support/world.h"
 
@@ -30,12 +34,52 @@ TEST(PoolCheck, ARangeThatIsNotFreeRamIsRefused) {
         if (kind == 0) page->not_ram = true;
         if (kind == 1) page->count_info = 1;
         if (kind == 2) page->owner = &other;
+        casm_pool_seen_free(0, 1 << 20);
         shim_initcall_casm_pool_check();
         unsigned long first, end;
         EXPECT_FALSE(casm_pool_range(&first, &end)) << kind;
         EXPECT_FALSE(casm_pool_guest_frame(4096));
         EXPECT_NE(std::string(shim.last_print).find("not free RAM"), std::string::npos);
     }
+}
+
+// dom0's initrd, say: RAM, without an owner yet, of which Xen's allocator is not told.
+TEST(PoolCheck, ARangeInWhichXenOrABootModuleIsIsRefused) {
+    struct Range {
+        unsigned long first, end;
+    };
+    const std::vector<std::pair<std::vector<Range>, unsigned long>> cases = {
+        {{}, 4096},                               // all of it is Xen's
+        {{{0, 5000}, {5001, 9000}}, 5000},        // one frame in the middle
+        {{{4097, 9000}}, 4096},                   // the first
+        {{{0, 4096 + 2047}}, 4096 + 2047},        // the last
+        {{{5000, 9000}, {0, 4999}}, 4999},        // told in another order
+        {{{0, 4096}, {4096 + 2048, 9000}}, 4096}  // only what is around it is free
+    };
+    for (const auto& [ranges, missing] : cases) {
+        shim_reset();
+        ASSERT_EQ(shim_param_parse_casm_pool("8M@16M"), 0);
+        for (const Range& range : ranges) casm_pool_seen_free(range.first, range.end);
+        const unsigned prints = shim.prints;
+        shim_initcall_casm_pool_check();
+        unsigned long first, end;
+        EXPECT_FALSE(casm_pool_range(&first, &end)) << missing;
+        EXPECT_EQ(shim.prints, prints + 1) << "one line";
+        std::ostringstream mfn;
+        mfn << "at MFN " << std::hex << missing << " (Xen, dom0's kernel or initrd";
+        EXPECT_NE(std::string(shim.last_print).find(mfn.str()), std::string::npos) << shim.last_print;
+    }
+}
+
+TEST(PoolCheck, ARangeThatIsToldInPartsIsTaken) {
+    shim_reset();
+    ASSERT_EQ(shim_param_parse_casm_pool("8M@16M"), 0);
+    casm_pool_seen_free(0, 100);
+    casm_pool_seen_free(5000, 9000);
+    casm_pool_seen_free(4000, 5000);
+    shim_initcall_casm_pool_check();
+    unsigned long first, end;
+    EXPECT_TRUE(casm_pool_range(&first, &end)) << shim.last_print;
 }
 
 TEST(Pool, FramesFollowFromThePfn) {
@@ -76,6 +120,47 @@ TEST(Pool, FreedFramesComeBackClearedAfterATlbFlush) {
     EXPECT_EQ(shim.tlb_flushes, before + 1) << "once";
     put_page_alloc_ref(page);
     put_page_alloc_ref(page + 1);
+}
+
+TEST(Pool, AFrameIsClearedAtItsFirstUseToo) {
+    World world;
+    std::memset(world.frame(60), 9, 4096);  // by what ran before Xen
+    ASSERT_NE(casm_pool_populate(&world.dom(), 60, 0, 0), nullptr);
+    EXPECT_TRUE(casm_page_is_zero(reinterpret_cast<std::uint64_t*>(world.frame(60))));
+    put_page_alloc_ref(mfn_to_page(_mfn(casm_pool_first() + 60)));
+}
+
+TEST(Pool, NothingIsLeftInAFreedFrame) {
+    World world;
+    ASSERT_NE(casm_pool_populate(&world.dom(), 48, 2, 0), nullptr);
+    for (unsigned pfn = 48; pfn < 52; ++pfn) {
+        std::memset(world.frame(pfn), 9, 4096);
+        put_page_alloc_ref(mfn_to_page(_mfn(casm_pool_first() + pfn)));
+        EXPECT_TRUE(casm_page_is_zero(reinterpret_cast<std::uint64_t*>(world.frame(pfn)))) << pfn;
+    }
+    auto* special = static_cast<std::uint8_t*>(casm_alloc_grant_frame(&world.dom(), 3));
+    std::memset(special, 9, 4096);
+    ASSERT_TRUE(casm_pool_free(mfn_to_page(_mfn(casm_pool_end() - kSpecial + 3)), 0));
+    EXPECT_TRUE(casm_page_is_zero(reinterpret_cast<std::uint64_t*>(special)));
+}
+
+TEST(Pool, ADomainThatRunsFlushesTheCpusThatHaveItsPageTablesAndNoOthers) {
+    World world;
+    const auto give_and_take = [&] {
+        put_page_alloc_ref(mfn_to_page(_mfn(casm_pool_first() + 5)));
+        EXPECT_NE(casm_pool_populate(&world.dom(), 5, 0, 0), nullptr);
+    };
+    give_and_take();
+    EXPECT_EQ(shim.tlb_flushed, cpu_online_map.bits) << "the builder may have had it mapped anywhere";
+    ASSERT_EQ(world.attach(), 0);
+    ASSERT_EQ(world.start(CASM_MODE_RECORD), 0);
+    for (int i = 0; i < 3; ++i) {
+        shim.tlb_flushed = 0;
+        const unsigned before = shim.tlb_flushes;
+        give_and_take();
+        EXPECT_EQ(shim.tlb_flushes, before + 1);
+        EXPECT_EQ(shim.tlb_flushed, world.dom().dirty_cpumask->bits);
+    }
 }
 
 TEST(Pool, KeepsItsFramesOutOfTheHeapAndTakesNoOthers) {

@@ -46,6 +46,36 @@ TEST_F(RecordPoints, AnEffectThatWaitedGetsACanonicalPointAfterTheNextBranch) {
     EXPECT_EQ(c.tp.stats.steps, 2u);
 }
 
+// Else nobody has a profiler, and the processor keeps what was changed for the counter's sake, as long as the
+// guest goes on.
+TEST_F(RecordPoints, TheCounterIsGivenBackWhenTheLogEnds) {
+    ASSERT_TRUE(shim.counter_owned);
+    ASSERT_TRUE(c.tp.counter.loaded);
+    world.dom0();
+    ASSERT_EQ(world.stop(), 0);
+    world.guest();
+    EXPECT_TRUE(shim.counter_owned) << "not before the end";
+    enter();
+    EXPECT_EQ(c.state, unsigned{CASM_STATE_FREE});
+    EXPECT_FALSE(shim.counter_owned);
+    EXPECT_FALSE(c.tp.counter.loaded);
+    casm_switch_from(&world.cpu());
+    casm_switch_to(&world.cpu());
+    EXPECT_FALSE(c.tp.counter.loaded);
+    EXPECT_EQ(enter(), CASM_EXIT_DELIVER) << "it goes on";
+}
+
+TEST_F(RecordPoints, TheCounterOfAGuestThatShutDownIsGivenBackByADetach) {
+    shim_domain_shutdown(&world.dom(), SHUTDOWN_poweroff);
+    casm_switch_from(&world.cpu());
+    world.dom0();
+    casm_domctl op{};
+    op.op = CASM_OP_detach;
+    ASSERT_EQ(world.domctl(op), 0);
+    EXPECT_FALSE(shim.counter_owned);
+    ASSERT_EQ(world.domctl(op), 0) << "once is enough";
+}
+
 TEST_F(RecordPoints, DenseModeElsewhereLeavesItItsName) {
     c.tp.dense_every = 1;
     c.tp.dense_first = c.tp.dense_last = SHIM_GUEST_VA + 100;

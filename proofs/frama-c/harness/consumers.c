@@ -77,6 +77,7 @@ void casm_tp_entry(struct casm_domain *c) {}
 unsigned int casm_tp_exit(struct casm_domain *c) { return any_u32; }
 unsigned int casm_tp_leave(struct casm_domain *c) { return any_u32; }
 void casm_tp_drop(struct casm_domain *c) {}
+void casm_tp_stop(struct casm_domain *c) {}
 void casm_tp_signal(struct casm_domain *c) {}
 void casm_hide_step(struct cpu_user_regs *regs) {}
 

@@ -18,7 +18,7 @@ unsigned int vpmu_mode;
         }                                                                      \
     } while ( false )
 
-#define LVT_MASKED (1u << 16)
+#define LVT_MASKED APIC_LVT_MASKED
 
 static uint64_t mask(void)
 {
@@ -36,6 +36,8 @@ void pmu_reset(unsigned int vendor, unsigned int family)
     memset(&hw, 0, sizeof(hw));
     this_cpu(loaded) = NULL;
     this_cpu(lock_map_off) = false;
+    this_cpu(used) = false;
+    this_cpu(enabled) = 0;
     vpmu_mode = XENPMU_MODE_OFF;
     boot_cpu_data = (struct cpuinfo){ .x86_vendor = vendor, .x86 = family, .cpuid_level = 0x16 };
     pmu.width = 48;

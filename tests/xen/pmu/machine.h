@@ -27,6 +27,7 @@ extern "C" {
 #define MSR_AMD64_LS_CFG        0xc0011020u
 #define APIC_LVTPC      0x340u
 #define PMU_APIC_VECTOR 0xf8u
+#define APIC_LVT_MASKED (1u << 16)
 #define XENPMU_MODE_OFF 0u
 
 struct cpuinfo { unsigned int x86_vendor, x86, x86_model, cpuid_level; };

@@ -4,6 +4,8 @@
 #include <casm/casm_abi.h>
 #include "counter.h"
 
+#define CHECK(condition) do { if ( !(condition) ) __builtin_trap(); } while ( false )
+
 unsigned int casm_counter_kind(unsigned int *why)
 {
     *why = shim.counter_busy ? CASM_COUNTER_VPMU : CASM_COUNTER_READY;
@@ -13,11 +15,19 @@ unsigned int casm_counter_kind(unsigned int *why)
 
 int casm_counter_acquire(void)
 {
-    return shim.counter_busy ? -EBUSY : 0;
+    if ( shim.counter_busy )
+        return -EBUSY;
+    CHECK(!shim.counter_owned);
+    shim.counter_owned = true;
+
+    return 0;
 }
 
 void casm_counter_release(void)
 {
+    CHECK(shim.counter_owned);
+    shim_needs_irqs("casm_counter_release");
+    shim.counter_owned = false;
 }
 
 void casm_counter_load(struct casm_counter_state *s)

@@ -175,8 +175,9 @@ uint64_t pv_soft_rdtsc(const struct vcpu *v, const struct cpu_user_regs *regs)
 
 void flush_tlb_mask(const cpumask_t *mask)
 {
-    (void)mask;
     shim_needs_irqs("flush_tlb_mask");
+    CHECK(mask);
+    shim.tlb_flushed = mask->bits;
     shim.tlb_flushes++;
 }
 

@@ -31,6 +31,7 @@ extern "C" {
 #ifndef __cplusplus /* names that C++ libraries use */
 #define __user
 #define __init
+#define __initdata
 #define __read_mostly
 #define cf_check
 #define container_of(p, type, member) ((type *)((char *)(p) - offsetof(type, member)))
@@ -48,6 +49,7 @@ extern "C" {
 #define MB(n) ((uint64_t)(n) << 20)
 #define GB(n) ((uint64_t)(n) << 30)
 #ifndef __cplusplus /* std::min */
+#define max(x, y) ({ __typeof__(x) x_ = (x); __typeof__(y) y_ = (y); (void)(&x_ == &y_); x_ > y_ ? x_ : y_; })
 #define min(x, y) ({ __typeof__(x) x_ = (x); __typeof__(y) y_ = (y); (void)(&x_ == &y_); x_ < y_ ? x_ : y_; })
 #define min_t(type, x, y) ({ type x_ = (x); type y_ = (y); x_ < y_ ? x_ : y_; })
 #endif
@@ -75,7 +77,8 @@ struct shim {
     uint64_t transfers_overflow_at;
     unsigned int softirq_passes;                           /* process_pending_softirqs() */
     bool readers;                                          /* somebody is in a section of RCU */
-    bool counter_busy;
+    bool counter_busy, counter_owned;
+    unsigned long tlb_flushed;                             /* CPUs of the last flush */
     unsigned long dr[8];                                   /* debug registers of the processor */
     unsigned int kicks;
     unsigned int cpu;                                      /* that executes Xen's code */
@@ -282,6 +285,7 @@ struct casm_domain;
 struct domain {
     domid_t domain_id;
     bool is_privileged, creation_finished;
+    const cpumask_t *dirty_cpumask; /* that have its page tables loaded */
     int is_dying, is_shutting_down;
     unsigned int shutdown_code;
     unsigned int max_pages;
@@ -308,7 +312,7 @@ struct vcpu {
     unsigned int unblocked;
     struct {
         struct casm_domain *casm;
-        bool fully_eager_fpu;
+        bool fully_eager_fpu, nmi_pending, mce_pending;
         uint32_t flags;
         unsigned long dr[4], dr7;
         struct cpu_user_regs user_regs;
@@ -398,6 +402,9 @@ struct page_info {
 #define PGC_allocated  (1ul << 63)
 #define PGC_xen_heap   (1ul << 62)
 #define PGC_extra      (1ul << 61)
+#define PGC_broken     (1ul << 60)
+#define PGC_state_offlined  (1ul << 58)
+#define PGC_state_offlining (1ul << 57)
 #define PGC_count_mask 0xfffffffful
 #define PGT_writable_page 1u
 #define PGT_l4_page_table 4u

@@ -40,6 +40,7 @@ World::World(Options options) : options_(std::move(options)), ports_(kPorts) {
     shim_reset();
     pending_ports().clear();
     require(shim_param_parse_casm_pool(options_.pool.c_str()) == 0, "casm_pool= refused");
+    casm_pool_seen_free(0, ~0ul);
     shim_initcall_casm_pool_check();
 
     dom0_.is_privileged = true;
@@ -69,6 +70,8 @@ World::World(Options options) : options_(std::move(options)), ports_(kPorts) {
     page_info* shared = mfn_to_page(_mfn(casm_pool_end() - 1));
     shared->owner = &domain_;
     vcpu_.domain = &domain_;
+    dirty_.bits = 1ul << 2;
+    domain_.dirty_cpumask = &dirty_;
     pool_.valid.bits = 0xc;
     affinity_.bits = ~0ul;
     domain_.cpupool = &pool_;

@@ -71,7 +71,7 @@ class World {
     Options options_;
     domain domain_{}, dom0_{};
     vcpu vcpu_{}, dom0_vcpu_{};
-    cpumask_t affinity_{};
+    cpumask_t affinity_{}, dirty_{};
     sched_unit unit_{&affinity_};
     cpupool pool_{};
     std::vector<evtchn> ports_;

@@ -283,6 +283,7 @@ static int detach(struct casm_domain *c)
         casm_set_state(c, CASM_STATE_FREE);
     }
     casm_unplace(c);
+    casm_tp_stop(c);
     casm_ring_free(&c->log);
     casm_ring_free(&c->feed);
     kick(c);

@@ -31,7 +31,10 @@
 #define SPEC_LOCK_MAP_DISABLE (1ull << 54) /* of MSR_AMD64_LS_CFG: speculative lock map, which makes Zen count too much */
 
 static DEFINE_PER_CPU(struct casm_counter_state *, loaded);
-static DEFINE_PER_CPU(bool, lock_map_off); /* by us: to be undone */
+/* What we changed, and casm_counter_release() undoes. */
+static DEFINE_PER_CPU(bool, used);         /* the interrupt's vector */
+static DEFINE_PER_CPU(bool, lock_map_off);
+static DEFINE_PER_CPU(uint64_t, enabled);  /* counters, in Intel's global register */
 
 static struct {
     unsigned int kind;     /* enum casm_counter */
@@ -145,20 +148,28 @@ int casm_counter_acquire(void)
     return 0;
 }
 
-static void cf_check lock_map_back(void *unused)
+static void cf_check give_back(void *unused)
 {
     uint64_t val;
 
-    if ( !this_cpu(lock_map_off) )
+    if ( !this_cpu(used) )
         return;
-    this_cpu(lock_map_off) = false;
-    if ( !rdmsr_safe(MSR_AMD64_LS_CFG, val) )
+    this_cpu(used) = false;
+    apic_write(APIC_LVTPC, PMU_APIC_VECTOR | APIC_LVT_MASKED);
+    if ( this_cpu(enabled) )
+    {
+        rdmsrl(MSR_CORE_PERF_GLOBAL_CTRL, val);
+        wrmsrl(MSR_CORE_PERF_GLOBAL_CTRL, val & ~this_cpu(enabled));
+        this_cpu(enabled) = 0;
+    }
+    if ( this_cpu(lock_map_off) && !rdmsr_safe(MSR_AMD64_LS_CFG, val) )
         wrmsr_safe(MSR_AMD64_LS_CFG, val & ~SPEC_LOCK_MAP_DISABLE);
+    this_cpu(lock_map_off) = false;
 }
 
 void casm_counter_release(void)
 {
-    on_each_cpu(lock_map_back, NULL, 1);
+    on_each_cpu(give_back, NULL, 1);
     hw.ours = false;
     release_pmu_ownership(CASM_PMU_OWNER);
 }
@@ -210,10 +221,12 @@ void casm_counter_load(struct casm_counter_state *s)
         this_cpu(lock_map_off) = true;
     }
 
+    this_cpu(used) = true;
     apic_write(APIC_LVTPC, PMU_APIC_VECTOR);
     if ( hw.kind == CASM_COUNTER_INTEL )
     {
         rdmsrl(MSR_CORE_PERF_GLOBAL_CTRL, val);
+        this_cpu(enabled) |= ALL_COUNTERS & ~val;
         wrmsrl(MSR_CORE_PERF_GLOBAL_OVF_CTRL, ALL_COUNTERS);
         wrmsrl(MSR_CORE_PERF_GLOBAL_CTRL, val | ALL_COUNTERS);
     }
@@ -255,7 +268,8 @@ void casm_counter_arm(struct casm_counter_state *s, enum casm_event event, uint6
         return;
     count = casm_counter_read(s, event);
     s->event[event].due = distance ? count + distance : 0;
-    program(s, event, count);
+    if ( s->loaded ) /* else it is done when it is; and once given back, the counters are not ours to write */
+        program(s, event, count);
 }
 
 /* From pmu_apic_interrupt(). Was it one of our counters'? What to do about it is decided at the exit that follows. */

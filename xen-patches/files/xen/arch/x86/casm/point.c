@@ -167,6 +167,13 @@ unsigned int casm_point_unlogged(struct casm_domain *c)
     casm_tp_drop(c);
     if ( casm_of_a_log(c) )
         return CASM_EXIT_AGAIN; /* paused: the scheduler takes it from here */
+    if ( unlikely(c->tp.owned) ) /* the counter is for others now */
+    {
+        local_irq_enable();
+        casm_tp_stop(c);
+        local_irq_disable();
+        return CASM_EXIT_AGAIN;
+    }
     if ( c->point != CASM_POINT_APPLIED && read_atomic(&c->npending) )
     {
         local_irq_enable();

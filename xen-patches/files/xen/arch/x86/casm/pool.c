@@ -31,6 +31,10 @@ static domid_t pool_user = DOMID_INVALID;
 static bool pool_dirty; /* frames were freed since the last TLB flush */
 static DEFINE_SPINLOCK(pool_lock);
 
+/* What of the range was free at boot; RAM is cut at what is in it, and where Xen's mapping of it changes the size of its pages. */
+static struct { unsigned long first, end; } free_ranges[16] __initdata;
+static unsigned int nr_free __initdata;
+
 static int __init cf_check parse_casm_pool(const char *s)
 {
     unsigned long long size, base;
@@ -44,6 +48,7 @@ static int __init cf_check parse_casm_pool(const char *s)
         return -EINVAL;
     pool_first = base >> PAGE_SHIFT;
     pool_end = (base + size) >> PAGE_SHIFT;
+    nr_free = 0;
 
     return 0;
 }
@@ -57,19 +62,58 @@ bool casm_pool_range(unsigned long *first_mfn, unsigned long *end_mfn)
     return pool_first != pool_end;
 }
 
+/*
+ * From init_boot_pages(): frames [@first_mfn, @end_mfn) are RAM that is free at boot. Where Xen itself, dom0's kernel and initrd
+ * and other boot modules, and a crash kernel are, it is not called; nothing else tells: no frame has an owner yet, and the
+ * modules' memory is given to dom0, or to the heap, only later.
+ */
+void __init casm_pool_seen_free(unsigned long first_mfn, unsigned long end_mfn)
+{
+    first_mfn = max(first_mfn, pool_first);
+    end_mfn = min(end_mfn, pool_end);
+    if ( first_mfn >= end_mfn )
+        return;
+    if ( nr_free == ARRAY_SIZE(free_ranges) ) /* then the pool is refused, which is safe */
+        return;
+    free_ranges[nr_free].first = first_mfn;
+    free_ranges[nr_free++].end = end_mfn;
+}
+
+/* The end of the range that begins at or before @mfn, or @mfn itself: it was not free at boot. */
+static unsigned long __init free_until(unsigned long mfn)
+{
+    unsigned int i;
+
+    for ( i = 0; i < nr_free; i++ )
+        if ( mfn >= free_ranges[i].first && mfn < free_ranges[i].end )
+            return free_ranges[i].end;
+
+    return mfn;
+}
+
+static bool __init is_free_ram(unsigned long mfn)
+{
+    return mfn_valid(_mfn(mfn)) && page_is_ram_type(mfn, RAM_TYPE_CONVENTIONAL) && !mfn_to_page(_mfn(mfn))->count_info &&
+           !page_get_owner(mfn_to_page(_mfn(mfn)));
+}
+
 /* The range was given by hand: make sure that it is RAM, and that nobody has it. */
 static int __init cf_check casm_pool_check(void)
 {
-    unsigned long mfn;
+    unsigned long mfn, end;
 
-    for ( mfn = pool_first; mfn < pool_end; mfn++ )
-        if ( !mfn_valid(_mfn(mfn)) || !page_is_ram_type(mfn, RAM_TYPE_CONVENTIONAL) ||
-             mfn_to_page(_mfn(mfn))->count_info || page_get_owner(mfn_to_page(_mfn(mfn))) )
-        {
-            printk(XENLOG_ERR "casm: casm_pool= range is not free RAM at MFN %lx: no recording pool\n", mfn);
-            pool_first = pool_end = 0;
-            return 0;
-        }
+    for ( mfn = end = pool_first; mfn < pool_end; mfn++ )
+    {
+        if ( mfn == end )
+            end = free_until(mfn);
+        if ( mfn < end && is_free_ram(mfn) )
+            continue;
+        printk(XENLOG_ERR "casm: casm_pool= range is not free RAM at MFN %lx%s: no recording pool\n", mfn,
+               mfn_valid(_mfn(mfn)) && page_is_ram_type(mfn, RAM_TYPE_CONVENTIONAL)
+               ? " (Xen, dom0's kernel or initrd, or another boot module is there)" : "");
+        pool_first = pool_end = 0;
+        return 0;
+    }
 
     if ( pool_first != pool_end )
         printk("casm: recording pool at MFN %lx-%lx\n", pool_first, pool_end - 1);
@@ -127,8 +171,12 @@ void casm_pool_release(const struct domain *d)
     spin_unlock(&pool_lock);
 }
 
-/* Frames are reused at once, unlike those of the heap, which flushes lazily by time stamps. */
-static void flush_if_dirty(void)
+/*
+ * Frames are reused at once, unlike those of the heap, which flushes lazily by time stamps. A domain that runs frees frames and takes
+ * them again as it likes: that concerns the CPUs that have its page tables loaded, and no others. Before, it flushes all, once:
+ * who had the pool may have left something anywhere, and so may the builder.
+ */
+static void flush_if_dirty(const struct domain *d)
 {
     bool flush;
 
@@ -137,7 +185,7 @@ static void flush_if_dirty(void)
     pool_dirty = false;
     spin_unlock(&pool_lock);
     if ( flush )
-        flush_tlb_mask(&cpu_online_map);
+        flush_tlb_mask(d->creation_finished ? d->dirty_cpumask : &cpu_online_map);
 }
 
 struct page_info *casm_pool_populate(struct domain *d, unsigned long pfn, unsigned int order, unsigned int memflags)
@@ -152,7 +200,7 @@ struct page_info *casm_pool_populate(struct domain *d, unsigned long pfn, unsign
         return NULL;
     }
 
-    flush_if_dirty();
+    flush_if_dirty(d);
     pg = mfn_to_page(_mfn(pool_first + pfn));
     for ( i = 0; i < (1u << order); i++ )
     {
@@ -161,13 +209,16 @@ struct page_info *casm_pool_populate(struct domain *d, unsigned long pfn, unsign
             printk(XENLOG_G_ERR "casm: %pd: PFN %lx is still in use\n", d, pfn + i);
             return NULL;
         }
-        clear_domain_page(page_to_mfn(&pg[i]));
+        clear_domain_page(page_to_mfn(&pg[i])); /* at its first use it holds what the machine had there */
     }
 
     return assign_pages(pg, 1u << order, d, memflags) ? NULL : pg;
 }
 
-/* From free_heap_pages(): keeps frames of the pool out of the heap. */
+/*
+ * From free_heap_pages(): keeps frames of the pool out of the heap. What was in them does not outlive their use: the next guest may
+ * come in a week.
+ */
 bool casm_pool_free(struct page_info *pg, unsigned int order)
 {
     unsigned long mfn = mfn_x(page_to_mfn(pg));
@@ -178,6 +229,7 @@ bool casm_pool_free(struct page_info *pg, unsigned int order)
 
     for ( i = 0; i < (1u << order); i++ )
     {
+        clear_domain_page(_mfn(mfn + i));
         page_set_owner(&pg[i], NULL);
         set_gpfn_from_mfn(mfn + i, INVALID_M2P_ENTRY);
         pg[i].u.inuse.type_info = 0;
@@ -191,13 +243,13 @@ bool casm_pool_free(struct page_info *pg, unsigned int order)
     return true;
 }
 
-static struct page_info *special(unsigned long from_end, unsigned long count_info)
+static struct page_info *special(const struct domain *d, unsigned long from_end, unsigned long count_info)
 {
     struct page_info *pg = mfn_to_page(_mfn(pool_end - from_end));
 
     if ( pg->count_info || page_get_owner(pg) )
         return NULL;
-    flush_if_dirty();
+    flush_if_dirty(d);
     clear_domain_page(page_to_mfn(pg));
     pg->count_info = count_info;
 
@@ -206,19 +258,19 @@ static struct page_info *special(unsigned long from_end, unsigned long count_inf
 
 void *casm_alloc_shared_info(struct domain *d)
 {
-    struct page_info *pg = special(SHARED_INFO_FROM_END, PGC_xen_heap);
+    struct page_info *pg = special(d, SHARED_INFO_FROM_END, PGC_xen_heap);
 
     return pg ? page_to_virt(pg) : NULL;
 }
 
 struct page_info *casm_alloc_perdomain_l3(struct domain *d)
 {
-    return special(L3_FROM_END, 0);
+    return special(d, L3_FROM_END, 0);
 }
 
 void *casm_alloc_grant_frame(struct domain *d, unsigned int idx)
 {
-    struct page_info *pg = idx < CASM_GRANT_FRAMES ? special(CASM_SPECIAL_FRAMES - idx, PGC_xen_heap) : NULL;
+    struct page_info *pg = idx < CASM_GRANT_FRAMES ? special(d, CASM_SPECIAL_FRAMES - idx, PGC_xen_heap) : NULL;
 
     return pg ? page_to_virt(pg) : NULL;
 }

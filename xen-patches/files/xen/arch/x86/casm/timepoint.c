@@ -551,6 +551,7 @@ void casm_tp_stop(struct casm_domain *c)
         return;
     tp->on = false;
     tp->counter.on = false;
+    casm_counter_save(&tp->counter); /* of the vCPU itself; of one that does not run, the context switch has done it */
     kill_timer(&tp->timer);
     casm_counter_release();
     tp->owned = false;

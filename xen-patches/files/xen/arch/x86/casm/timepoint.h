@@ -67,7 +67,10 @@ struct casm_timepoint {
 
 /* From start: takes the counter if CASM_START_COUNTER is set. 0, or an error (-EINVAL: beyond these limits): nothing is taken. */
 int casm_tp_start(struct casm_domain *c, const struct casm_domctl *op);
-/* The domain goes away, paused. Idempotent. */
+/*
+ * Nothing is logged any more: gives the counter back, and what was changed of the processor for it. In the vCPU's context, or while it
+ * cannot run. Idempotent.
+ */
 void casm_tp_stop(struct casm_domain *c);
 
 /* The recording or replay is over: an exit must leave nothing of ours behind. In the vCPU's context. */

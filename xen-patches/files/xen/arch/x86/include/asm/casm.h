@@ -63,6 +63,7 @@ int casm_acquire_resource(struct domain *d, unsigned int type, unsigned int fram
 
 /* --- Exact frames (pool.c) --- */
 bool casm_pool_range(unsigned long *first_mfn, unsigned long *end_mfn);
+void casm_pool_seen_free(unsigned long first_mfn, unsigned long end_mfn);
 struct page_info *casm_pool_populate(struct domain *d, unsigned long pfn, unsigned int order, unsigned int memflags);
 bool casm_pool_free(struct page_info *pg, unsigned int order);
 void casm_l4_demoted(void *l4); /* digest.c */
