@@ -6,7 +6,7 @@
  * Attacks that would soon end the guest itself (shutdown, other callbacks, page tables gone) are rare, so that the others
  * get their turn.
  */
-#include "probe.h"
+#include "attacks.h"
 
 #define HYPERCALLS 64u
 #define GRANT_FRAMES 4u
@@ -143,29 +143,47 @@ static struct call random_call(void)
     return c;
 }
 
+/* Of lists of operations, 0 says that there was none, or that each has a result of its own: only the aimed ones look at that. */
+static void tally_random(uint64_t nr, const uint64_t *args, long rc)
+{
+    bool list = nr == __HYPERVISOR_grant_table_op || nr == __HYPERVISOR_multicall || nr == __HYPERVISOR_mmuext_op ||
+                nr == __HYPERVISOR_mmu_update;
+
+    if ( rc || !list )
+        tally_call(nr, args[0], rc);
+}
+
 static void attack_call(void)
 {
     struct call c = random_call();
+    long rc = hypercall(c.nr, c.args[0], c.args[1], c.args[2], c.args[3], c.args[4]);
 
-    see(hypercall(c.nr, c.args[0], c.args[1], c.args[2], c.args[3], c.args[4]));
+    tally_random(c.nr, c.args, rc);
+    see(rc);
 }
 
 static void attack_multicall(void)
 {
     struct multicall_entry *calls = page_of(CALLS_PAGE);
+    static struct call made[16]; /* a debug Xen leaves nothing in the list but the results */
     unsigned int n = 1 + below(16), i, k;
+    long rc;
 
     for ( i = 0; i < n; i++ )
     {
-        struct call c = random_call();
-
-        calls[i].op = c.nr;
+        made[i] = random_call();
+        calls[i].op = made[i].nr;
         for ( k = 0; k < 5; k++ )
-            calls[i].args[k] = c.args[k];
+            calls[i].args[k] = made[i].args[k];
     }
     if ( one_in(rare) ) /* entries of zeros then: no exception table any more */
         n = odd_value();
-    see(HYPERCALL(__HYPERVISOR_multicall, calls, n, 0));
+    /* A place of the guest's own would be full of zeros, which are set_trap_table(NULL). */
+    rc = HYPERCALL(__HYPERVISOR_multicall, one_in(16) ? 0xffff82d040000000ul + below(1u << 24) : (unsigned long)calls, n, 0);
+    tally_way(WAY_MULTICALL, !rc);
+    see(rc);
+    for ( i = 0; i < n && i < 16 && !rc; i++ )
+        tally_random(made[i].nr, made[i].args, calls[i].result);
 }
 
 /* Mappings of our own frames, of others' and of none, at places that we can do without. */
@@ -174,9 +192,13 @@ static void attack_mapping(void)
     uint64_t pte = (one_in(2) ? mfn_of(victim()) << 12 : odd_value() & ~0xfffull) | (random64() & 0xfff);
     uint64_t flags = one_in(4) ? odd_value() : below(4);
 
+    long rc;
+
     if ( one_in(8) )
         pte |= 1ull << 63;
-    see(HYPERCALL(__HYPERVISOR_update_va_mapping, victim(), pte, flags));
+    rc = HYPERCALL(__HYPERVISOR_update_va_mapping, victim(), pte, flags);
+    tally_way(WAY_MAPPING, !rc);
+    see(rc);
 }
 
 /* A frame that is given back and asked for again. */
@@ -185,26 +207,41 @@ static void attack_memory(void)
     void *va = victim();
     xen_pfn_t frame = one_in(8) ? odd_value() : mfn_of(va);
     struct xen_memory_reservation r = { .nr_extents = 1, .domid = DOMID_SELF };
+    long given, got;
 
     see(HYPERCALL(__HYPERVISOR_update_va_mapping, va, 0, UVMF_INVLPG));
     set_xen_guest_handle(r.extent_start, &frame);
-    see(HYPERCALL(__HYPERVISOR_memory_op, XENMEM_decrease_reservation, &r, 0));
+    see(given = HYPERCALL(__HYPERVISOR_memory_op, XENMEM_decrease_reservation, &r, 0));
     frame = (unsigned long)va / PAGE;
-    see(HYPERCALL(__HYPERVISOR_memory_op, XENMEM_populate_physmap, &r, 0));
+    see(got = HYPERCALL(__HYPERVISOR_memory_op, XENMEM_populate_physmap, &r, 0));
+    tally_way(WAY_FRAME, given == 1 && got == 1);
     see(map(va, frame));
+}
+
+/* The domain whose frames are meant: seldom another. */
+static domid_t whose(void)
+{
+    return one_in(10) ? odd_value() : DOMID_SELF;
 }
 
 /* Page tables by mmuext_op: pin, unpin, and everything else on a frame of ours or of nobody. */
 static void attack_mmuext(void)
 {
-    struct mmuext_op op = { .cmd = one_in(10) ? odd_value() : below(20) };
+    struct mmuext_op op = { .cmd = one_in(10) ? odd_value() : below(21) };
+    uint64_t count;
+    long rc;
 
     /* A new base pointer or LDT ends the guest. */
     if ( (op.cmd == MMUEXT_NEW_BASEPTR || op.cmd == MMUEXT_SET_LDT) && !one_in(rare) )
         op.cmd = MMUEXT_TLB_FLUSH_LOCAL;
     op.arg1.mfn = one_in(2) ? mfn_of(victim()) : odd_value();
     op.arg2.src_mfn = one_in(2) ? mfn_of(victim()) : odd_value();
-    see(HYPERCALL(__HYPERVISOR_mmuext_op, &op, one_in(10) ? odd_value() : 1, 0));
+    count = one_in(10) ? odd_value() : 1;
+    rc = hypercall(__HYPERVISOR_mmuext_op, (unsigned long)&op, count, 0, whose(), mix);
+    tally_way(WAY_MMUEXT, !rc);
+    if ( count == 1 ) /* of none, or of more, the result says nothing about this one */
+        tally_call(__HYPERVISOR_mmuext_op, op.cmd, rc);
+    see(rc);
 }
 
 static void attack_mmu_update(void)
@@ -214,8 +251,13 @@ static void attack_mmu_update(void)
         .val = one_in(2) ? mfn_of(victim()) << 12 | below(4096) : odd_value(),
     };
 
+    long rc;
+
     u.ptr = (u.ptr & ~7ull) | below(4);
-    see(HYPERCALL(__HYPERVISOR_mmu_update, &u, one_in(10) ? odd_value() : 1, 0));
+    rc = hypercall(__HYPERVISOR_mmu_update, (unsigned long)&u, one_in(10) ? odd_value() : 1, 0, whose(), mix);
+    tally_way(WAY_MMU_UPDATE, !rc);
+    tally_call(__HYPERVISOR_mmu_update, 0, rc);
+    see(rc);
 }
 
 /* Indexes and data of the rings that xenconsoled and xenstored read, then a notification. */
@@ -226,7 +268,12 @@ static void attack_rings(void)
     struct evtchn_send send = { .port = one_in(2) ? start->console.domU.evtchn : start->store_evtchn };
     unsigned int n = 1 + below(4);
     uint8_t *page = one_in(2) ? (uint8_t *)console : (uint8_t *)store;
+    static uint32_t out_cons, rsp_prod;
 
+    /* What the back ends made of the last ones. Indexes that the guest itself did not write last. */
+    tally_way(WAY_CONSOLE_RING, console->out_cons != out_cons);
+    tally_way(WAY_STORE_RING, store->rsp_prod != rsp_prod);
+    tally_way(WAY_STORE_NONSENSE, store->error != 0);
     while ( n-- )
         *indexes[below(8)] = one_in(2) ? odd_value() : *indexes[below(8)] + below(2048);
     for ( n = below(64); n; n-- )
@@ -242,7 +289,11 @@ static void attack_rings(void)
         store->req_prod += sizeof(m) + below(64);
     }
     see(HYPERCALL(__HYPERVISOR_event_channel_op, EVTCHNOP_send, &send, 0));
+    out_cons = console->out_cons;
+    rsp_prod = store->rsp_prod;
 }
+
+static bool grants_mapped; /* the table is Xen's, not a page of ours */
 
 static void attack_grants(void)
 {
@@ -250,9 +301,13 @@ static void attack_grants(void)
     unsigned int n;
 
     for ( n = 1 + below(8); n; n-- )
-        table[below(GRANT_FRAMES * PAGE / sizeof(*table))] =
-            (struct grant_entry_v1){ .flags = random64(), .domid = one_in(2) ? 0 : odd_value(),
-                                     .frame = one_in(2) ? mfn_of(victim()) : odd_value() };
+    {
+        volatile struct grant_entry_v1 *entry = &table[below(GRANT_FRAMES * PAGE / sizeof(*table))];
+        uint32_t frame = one_in(2) ? mfn_of(victim()) : odd_value();
+
+        *entry = (struct grant_entry_v1){ .flags = random64(), .domid = one_in(2) ? 0 : odd_value(), .frame = frame };
+        tally_way(WAY_GRANT_ENTRY, grants_mapped && entry->frame == frame);
+    }
 }
 
 static void attack_shared_page(void)
@@ -264,45 +319,12 @@ static void attack_shared_page(void)
         bytes[below(one_in(2) ? 64 : PAGE)] = random64();
 }
 
-/* Instructions that Xen emulates or refuses, with odd values in the registers that they use. */
 static void attack_instruction(void)
 {
-    static const struct { uint8_t length, bytes[7]; } instructions[] = {
-        { 2, { 0x0f, 0x31 } } /* rdtsc */, { 3, { 0x0f, 0x01, 0xf9 } } /* rdtscp */, { 2, { 0x0f, 0x33 } } /* rdpmc */,
-        { 2, { 0x0f, 0x32 } } /* rdmsr */, { 2, { 0x0f, 0x30 } } /* wrmsr */, { 2, { 0x0f, 0xa2 } } /* cpuid */,
-        { 7, { 0x0f, 0x0b, 'x', 'e', 'n', 0x0f, 0xa2 } } /* forced cpuid */, { 1, { 0xec } } /* in */,
-        { 1, { 0xee } } /* out */, { 1, { 0x6c } } /* ins */, { 1, { 0x6e } } /* outs */, { 1, { 0xfa } } /* cli */,
-        { 1, { 0xfb } } /* sti */, { 3, { 0x0f, 0x20, 0xc0 } } /* mov cr0 */, { 3, { 0x0f, 0x22, 0xc0 } },
-        { 3, { 0x0f, 0x20, 0xd0 } } /* mov cr2 */, { 3, { 0x0f, 0x22, 0xd0 } }, { 3, { 0x0f, 0x20, 0xd8 } } /* mov cr3 */,
-        { 3, { 0x0f, 0x20, 0xe0 } } /* mov cr4 */, { 3, { 0x0f, 0x22, 0xe0 } }, { 2, { 0x0f, 0x06 } } /* clts */,
-        { 3, { 0x0f, 0x21, 0xf8 } } /* mov dr7 */, { 3, { 0x0f, 0x23, 0xc0 } }, { 2, { 0x0f, 0x09 } } /* wbinvd */,
-        { 3, { 0x0f, 0x01, 0xd0 } } /* xgetbv */, { 3, { 0x0f, 0x01, 0xd1 } } /* xsetbv */,
-        { 3, { 0x0f, 0x01, 0xe0 } } /* smsw */, { 3, { 0x0f, 0x01, 0xf0 } } /* lmsw */, { 2, { 0xcd, 0x80 } } /* int */,
-        { 2, { 0xcd, 0x20 } }, { 1, { 0xf1 } } /* icebp */, { 1, { 0xcc } } /* int3 */, { 2, { 0x0f, 0x0b } } /* ud2 */,
-        { 3, { 0x0f, 0x01, 0x38 } } /* invlpg */, { 3, { 0x0f, 0x01, 0x10 } } /* lgdt */, { 2, { 0x0f, 0x34 } } /* sysenter */,
-        { 3, { 0x0f, 0x00, 0xd0 } } /* lldt */, { 2, { 0x8e, 0xe0 } } /* mov fs */, { 2, { 0x8e, 0xd8 } } /* mov ds */,
-        { 3, { 0x0f, 0x01, 0xf8 } } /* swapgs */, { 2, { 0x0f, 0x07 } } /* sysret */, { 3, { 0x48, 0x8b, 0x00 } } /* load */,
-        { 3, { 0x48, 0x89, 0x00 } } /* store */,
-    };
-    uint8_t *code = page_of(CODE_PAGE), *at = code;
-    unsigned int which = below(sizeof(instructions) / sizeof(instructions[0])), i;
     uint64_t values[] = { odd_value(), odd_value(), odd_value(), odd_value(), odd_value() };
-    static const uint8_t registers[] = { 0 /* rax */, 1 /* rcx */, 2 /* rdx */, 6 /* rsi */, 7 /* rdi */ };
+    uint8_t prefix = one_in(8) ? (const uint8_t[]){ 0x66, 0xf0, 0xf2, 0xf3, 0x67, 0x2e }[below(6)] : 0;
 
-    for ( i = 0; i < 5; i++ ) /* movabs $value, %register */
-    {
-        *at++ = 0x48;
-        *at++ = 0xb8 + registers[i];
-        memcpy(at, &values[i], 8);
-        at += 8;
-    }
-    if ( one_in(8) )
-        *at++ = (const uint8_t[]){ 0x66, 0xf0, 0xf2, 0xf3, 0x67, 0x2e }[below(6)];
-    memcpy(at, instructions[which].bytes, instructions[which].length);
-    at += instructions[which].length;
-    *at = 0xc3;
-    see(try_run(code));
-    /* RDTSC and the like have left their results in registers that the entry already hashed. */
+    run_instruction(below(instructions_count), values, prefix);
 }
 
 /* Anything at all. Rarely survived. */
@@ -310,11 +332,13 @@ static void attack_with_noise(void)
 {
     uint8_t *code = page_of(CODE_PAGE);
     unsigned int i;
+    int vector;
 
     for ( i = 0; i < 16; i++ )
         code[i] = random64();
     code[i] = 0xc3;
-    see(try_run(code));
+    see(vector = try_run(code));
+    tally_way(WAY_NOISE, !vector);
 }
 
 static void map_grant_table(void)
@@ -326,7 +350,18 @@ static void map_grant_table(void)
     set_xen_guest_handle(setup.frame_list, frames);
     see(HYPERCALL(__HYPERVISOR_grant_table_op, GNTTABOP_setup_table, &setup, 1));
     for ( i = 0; i < GRANT_FRAMES && !setup.status; i++ )
-        see(map(page_of(GRANT_PAGES + i), frames[i]));
+    {
+        int rc = map(page_of(GRANT_PAGES + i), frames[i]);
+
+        grants_mapped = !rc;
+        see(rc);
+    }
+}
+
+static void named(long rc)
+{
+    tally_way(WAY_ID, rc >= 0);
+    see(rc);
 }
 
 /* Who am I, and who else is there? The answers must not depend on the id that the domain happens to have. */
@@ -341,12 +376,33 @@ static void ask_for_ids(void)
         struct mmuext_op flush = { .cmd = MMUEXT_TLB_FLUSH_LOCAL };
         struct xen_memory_reservation none = { .domid = id };
 
-        see(HYPERCALL(__HYPERVISOR_event_channel_op, EVTCHNOP_alloc_unbound, &port, 0));
+        named(HYPERCALL(__HYPERVISOR_event_channel_op, EVTCHNOP_alloc_unbound, &port, 0));
         see(HYPERCALL(__HYPERVISOR_grant_table_op, GNTTABOP_query_size, &size, 1));
-        see(size.status);
+        named(size.status);
         see(HYPERCALL(__HYPERVISOR_memory_op, XENMEM_populate_physmap, &none, 0));
-        see(hypercall(__HYPERVISOR_mmuext_op, (unsigned long)&flush, 1, 0, id, mix));
+        named(hypercall(__HYPERVISOR_mmuext_op, (unsigned long)&flush, 1, 0, id, mix));
     }
+}
+
+/* So that what is printed comes through: indexes as the back end has them, once an event has brought these. */
+static void mend_console(void)
+{
+    struct evtchn_bind_virq timer = { .virq = VIRQ_TIMER, .vcpu = 0 };
+
+    set_handlers();
+    see(HYPERCALL(__HYPERVISOR_event_channel_op, EVTCHNOP_bind_virq, &timer, 0)); /* it may have been closed */
+    pause_for(10 * NSEC_PER_MSEC);
+    console->out_prod = console->out_cons;
+}
+
+/* Is what was printed read? The back end may take a fifth of a second, as it limits a guest's rate; it may also never. */
+static bool console_is_read(void)
+{
+    uint64_t until = now_ns() + 2000 * NSEC_PER_MSEC;
+
+    while ( console->out_cons != console->out_prod && now_ns() < until )
+        pause_for(10 * NSEC_PER_MSEC);
+    return console->out_cons == console->out_prod;
 }
 
 void hostile(uint64_t seed, uint64_t steps, unsigned int rarity)
@@ -355,8 +411,12 @@ void hostile(uint64_t seed, uint64_t steps, unsigned int rarity)
 
     rare = rarity;
     state = (seed + 1) * 0x9e3779b97f4a7c15ull;
+    aimed_attacks();
     map_grant_table();
     ask_for_ids();
+    print_tally(); /* as far as it goes: some attack may end the guest */
+    see(console_is_read());                        /* what is not, attacks on the ring would change */
+    memset(console->out, 0, sizeof(console->out)); /* ... and what is, they would show again */
     for ( ; steps; steps-- )
     {
         switch ( below(16) )
@@ -383,4 +443,8 @@ void hostile(uint64_t seed, uint64_t steps, unsigned int rarity)
         upcalls(one_in(4));
     }
     upcalls(false);
+    mend_console();
+    print("attack: at the end\n");
+    if ( console_is_read() ) /* its event channel may have been closed */
+        print_tally();
 }

@@ -5,7 +5,8 @@
  *   loops=N       N timer events in loops of every kind that do not enter Xen (loops.c)
  *   flags=N       N looks at the flags and debug registers of every kind (flags.c)
  *   processor=N   N looks at the processor by instructions that may not trap (processor.c)
- *   hostile seed=S steps=N rarity=R   N random attacks on Xen and the back ends (hostile.c)
+ *   hostile seed=S steps=N rarity=R for-good   aimed attacks on Xen (targeted.c), then N random ones on Xen and the back
+ *                 ends (hostile.c); for-good: also those that cannot be taken back
  *   steal=MASK    names each frame of the machine in every call that takes one (steal.c)
  *   balloon=N     gives a page back and takes it again, N times
  *   crash, reboot    how it ends instead of powering off
@@ -123,6 +124,14 @@ void sleep_until_event(uint64_t ns_at_most)
     upcalls(false);
 }
 
+/* Whatever became of its event channels. */
+void pause_for(uint64_t ns)
+{
+    struct sched_poll poll = { .timeout = now_ns() + ns };
+
+    HYPERCALL(__HYPERVISOR_sched_op, SCHEDOP_poll, &poll, 0);
+}
+
 /* From head.S. */
 void upcall_events(struct trap_frame *frame)
 {
@@ -181,7 +190,7 @@ void print(const char *text)
         while ( c->out_prod - c->out_cons >= sizeof(c->out) )
         {
             notify(start->console.domU.evtchn);
-            sleep_until_event(NSEC_PER_MSEC);
+            pause_for(10 * NSEC_PER_MSEC);
         }
         c->out[MASK_XENCONS_IDX(c->out_prod, c->out)] = *text;
         asm volatile("" ::: "memory");
@@ -360,7 +369,7 @@ void probe_main(struct start_info *info)
     if ( word("hostile") )
     {
         hostile(option("seed", 1), option("steps", 1000), option("rarity", 3000));
-        power_off(); /* its console ring is past printing */
+        power_off();
     }
     if ( option("steal", 0) )
     {

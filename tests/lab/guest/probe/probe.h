@@ -69,6 +69,7 @@ void print_number(const char *text, uint64_t value);
 uint64_t now_ns(void);                                 /* Xen's system time */
 void set_timer(uint64_t ns_from_now);
 void sleep_until_event(uint64_t ns_at_most);
+void pause_for(uint64_t ns);
 void power_off(void) __attribute__((noreturn));
 void *page_of(unsigned int index);                     /* spare pages, 0 to SPARE_PAGES - 1 */
 #define SPARE_PAGES 64u
