@@ -163,6 +163,18 @@ TEST(Pool, ADomainThatRunsFlushesTheCpusThatHaveItsPageTablesAndNoOthers) {
     }
 }
 
+TEST(Pool, AFrameWithBrokenMemoryIsNotUsedAgain) {
+    World world;
+    page_info* page = mfn_to_page(_mfn(casm_pool_first() + 5));
+    page->count_info |= PGC_broken | PGC_state_offlining;  // as offline_page() does it
+    put_page_alloc_ref(page);
+    EXPECT_EQ(page->owner, nullptr);
+    EXPECT_EQ(casm_pool_populate(&world.dom(), 5, 0, 0), nullptr);
+    EXPECT_NE(std::string(shim.last_print).find("PFN 5 is still in use, or its memory is broken"),
+              std::string::npos)
+        << shim.last_print;
+}
+
 TEST(Pool, KeepsItsFramesOutOfTheHeapAndTakesNoOthers) {
     World world;
     EXPECT_FALSE(casm_pool_free(mfn_to_page(_mfn(casm_pool_first() - 1)), 0));

@@ -253,6 +253,71 @@ TEST(Start, IsRefusedWhileSomebodyHasAFrameMapped) {
     EXPECT_EQ(world.start(CASM_MODE_RECORD), 0);
 }
 
+// Their injection is no record of a log, and the exit path would deliver them before it asks what may be
+// injected.
+TEST(Start, ForgetsAnNmiAndAMachineCheckThatWereRaisedBefore) {
+    for (const bool replay : {false, true}) {
+        World world;
+        ASSERT_EQ(world.attach(CASM_RING_MIN_BYTES, replay ? CASM_RING_MIN_BYTES : 0), 0);
+        world.cpu().arch.nmi_pending = world.cpu().arch.mce_pending = true;
+        (void)world.start(replay ? CASM_MODE_REPLAY : CASM_MODE_RECORD);
+        EXPECT_FALSE(world.cpu().arch.nmi_pending);
+        EXPECT_FALSE(world.cpu().arch.mce_pending);
+    }
+}
+
+TEST(MachineCheck, IsKeptFromADomainOfALog) {
+    World world;
+    EXPECT_FALSE(casm_vmce_denied(&world.dom()));
+    ASSERT_EQ(world.attach(), 0);
+    ASSERT_EQ(world.start(CASM_MODE_RECORD), 0);
+    EXPECT_TRUE(casm_vmce_denied(&world.dom()));
+    EXPECT_NE(std::string(shim.last_print).find("machine check"), std::string::npos);
+    ASSERT_EQ(world.stop(), 0);
+    world.guest();
+    casm_count_entry(CASM_ENTRY_EXCEPTION, 14);
+    shim.irqs_on = false;
+    while (casm_exit_work() == CASM_EXIT_AGAIN) {
+    }
+    shim.irqs_on = true;
+    world.dom0();
+    EXPECT_FALSE(casm_vmce_denied(&world.dom())) << "it goes on unrecorded";
+}
+
+TEST(MachineCheck, AFrameStaysUnlessItIsBroken) {
+    World world;
+    EXPECT_TRUE(casm_offline_denied(mfn_to_page(_mfn(casm_pool_first() + 3)), false));
+    EXPECT_FALSE(world.casm().memory_error);
+    EXPECT_FALSE(casm_offline_denied(mfn_to_page(_mfn(casm_pool_first() + 100)), true)) << "nobody's";
+    EXPECT_FALSE(world.casm().memory_error);
+    EXPECT_FALSE(casm_offline_denied(mfn_to_page(_mfn(casm_pool_first() + 3)), true));
+    EXPECT_TRUE(world.casm().memory_error);
+}
+
+// Xen crashes the guest in a softirq, on whatever CPU has the error: on that of the guest, its vCPU is the
+// current one.
+TEST(MachineCheck, ACrashForBrokenMemoryEndsTheLogAsADestructionDoes) {
+    for (const bool own : {true, false}) {
+        World world;
+        ASSERT_EQ(world.attach(), 0);
+        ASSERT_EQ(world.start(CASM_MODE_RECORD), 0);
+        EXPECT_FALSE(casm_offline_denied(mfn_to_page(_mfn(casm_pool_first() + 3)), true));
+        if (own)
+            world.guest();
+        else
+            world.dom0();
+        domain_crash(&world.dom());
+        world.dom0();
+        if (!own) {
+            EXPECT_EQ(world.status().mode, CASM_MODE_RECORD);
+            ASSERT_EQ(world.stop(), 0) << "it will not come to an injection point";
+        }
+        EXPECT_EQ(world.status().mode, CASM_MODE_ENDED);
+        EXPECT_EQ(world.status().end_reason, CASM_END_DESTROYED) << "no replay will crash there";
+        EXPECT_EQ(world.status().end_code, 0u);
+    }
+}
+
 TEST(Start, ThatFailsLeavesTheDomainAsItWas) {
     World world;
     ASSERT_EQ(world.attach(), 0);

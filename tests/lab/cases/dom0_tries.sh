@@ -13,7 +13,7 @@ xl create -q /tmp/plain.cfg || fail "xl create"
 wait_printed plain "probe: round" 30
 casm-dom0-tries "$(xl domid plain)" 0 >/tmp/plain.tried
 [ "$(grep -c ': ACCEPTED$' /tmp/plain.tried)" -ge 5 ] || fail "hardly anything is accepted of an ordinary domain: $(cat /tmp/plain.tried)"
-for what in "domctl 11" "memory_op 3" "alloc_unbound" "setup_table" "shutdown from outside"; do
+for what in "domctl 11" "memory_op 3" "alloc_unbound" "setup_table" "shutdown from outside" "machine check's address"; do
     grep -qE "^$what: 0: (ACCEPTED|looked)\$|^$what: [1-9][0-9]*: looked\$" /tmp/plain.tried ||
         fail "refused of an ordinary domain: $(grep "^$what:" /tmp/plain.tried)"
 done

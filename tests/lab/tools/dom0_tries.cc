@@ -22,6 +22,7 @@
 // clang-format off
 extern "C" {
 #include <xen/xen.h>
+#include <xen/arch-x86/xen-mca.h>
 #include <xen/domctl.h>
 #include <xen/event_channel.h>
 #include <xen/grant_table.h>
@@ -261,6 +262,17 @@ class Attempts {
         offline.u.page_offline.start = offline.u.page_offline.end = static_cast<std::uint32_t>(frame_);
         set_xen_guest_handle_raw(offline.u.page_offline.status, static_cast<std::uint32_t*>(page_[1]));
         judge("page_offline", xencall1(call_, __HYPERVISOR_sysctl, address(0)));
+        // The address of a memory error in a page of the domain, for a machine check that is not raised.
+        constexpr unsigned kIa32Mc1Addr = 0x406;
+        auto& mca = argument<xen_mc>();
+        mca.cmd = XEN_MC_msrinject;
+        mca.interface_version = XEN_MCA_INTERFACE_VERSION;
+        auto& inject = mca.u.mc_msrinject;
+        inject.mcinj_flags = MC_MSRINJ_F_INTERPOSE | MC_MSRINJ_F_GPADDR;
+        inject.mcinj_domid = domain_;
+        inject.mcinj_count = 1;
+        inject.mcinj_msr[0] = {.reg = kIa32Mc1Addr, .value = frame_ * kPage};
+        judge("machine check's address", xencall1(call_, __HYPERVISOR_mca, address(0)));
     }
 
   private:

@@ -93,9 +93,17 @@ void casm_domain_shutdown(struct domain *d, unsigned int reason)
 {
     struct casm_domain *c = d->arch.casm;
 
-    /* One that dom0 asks for has no place in the instruction stream; the domain's destruction will end the log. */
+    /* One that others are the cause of has no place in the instruction stream; a stop, or the domain's destruction, will end the log. */
     if ( current->domain != d || !casm_logging(c) )
         return;
+    if ( c->memory_error ) /* the same, in a softirq of the vCPU: between two entries, as if the domain were destroyed now */
+    {
+        if ( casm_recording(c) )
+            casm_end(c, CASM_END_DESTROYED, 0);
+        else
+            casm_stop_vcpu(c, CASM_STATE_REPLAYED);
+        return;
+    }
     if ( d->shutdown_code != SHUTDOWN_CODE_INVALID ) /* the guest's own, SCHEDOP_shutdown_code: others are refused */
         reason = d->shutdown_code;
     if ( casm_replaying(c) )
@@ -243,7 +251,7 @@ static int stop_run(struct casm_domain *c)
     if ( !casm_logging(c) )
         return -EINVAL;
 
-    if ( casm_recording(c) && c->d->creation_finished )
+    if ( casm_recording(c) && c->d->creation_finished && !c->d->is_shutting_down )
     {
         /* The vCPU does it at its next injection point; if it sleeps, it must wake up for that. Or it has just reached an end. */
         if ( !casm_set_state(c, CASM_STATE_STOPPING) && !casm_stopping(c) )
@@ -255,6 +263,8 @@ static int stop_run(struct casm_domain *c)
     domain_pause(c->d);
     if ( !casm_recording(c) )
         casm_stop_vcpu(c, CASM_STATE_REPLAYED);
+    else if ( c->d->creation_finished ) /* others have shut it down: no injection point is to come */
+        casm_end(c, CASM_END_DESTROYED, 0);
     else if ( !casm_digest_walk(c, casm_pool_end()) )
         rc = -ERESTART;
     else

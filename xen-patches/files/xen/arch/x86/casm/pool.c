@@ -206,7 +206,8 @@ struct page_info *casm_pool_populate(struct domain *d, unsigned long pfn, unsign
     {
         if ( pg[i].count_info || page_get_owner(&pg[i]) )
         {
-            printk(XENLOG_G_ERR "casm: %pd: PFN %lx is still in use\n", d, pfn + i);
+            printk(XENLOG_G_ERR "casm: %pd: PFN %lx is still in use%s\n", d, pfn + i,
+                   pg[i].count_info & PGC_broken ? ", or its memory is broken" : "");
             return NULL;
         }
         clear_domain_page(page_to_mfn(&pg[i])); /* at its first use it holds what the machine had there */
@@ -217,7 +218,7 @@ struct page_info *casm_pool_populate(struct domain *d, unsigned long pfn, unsign
 
 /*
  * From free_heap_pages(): keeps frames of the pool out of the heap. What was in them does not outlive their use: the next guest may
- * come in a week.
+ * come in a week. A frame whose memory is broken is not used again.
  */
 bool casm_pool_free(struct page_info *pg, unsigned int order)
 {
@@ -229,12 +230,15 @@ bool casm_pool_free(struct page_info *pg, unsigned int order)
 
     for ( i = 0; i < (1u << order); i++ )
     {
-        clear_domain_page(_mfn(mfn + i));
+        bool broken = pg[i].count_info & PGC_broken;
+
+        if ( !broken )
+            clear_domain_page(_mfn(mfn + i));
         page_set_owner(&pg[i], NULL);
         set_gpfn_from_mfn(mfn + i, INVALID_M2P_ENTRY);
         pg[i].u.inuse.type_info = 0;
         smp_wmb();
-        pg[i].count_info = 0;
+        pg[i].count_info = broken ? PGC_broken | PGC_state_offlined : 0;
     }
     spin_lock(&pool_lock);
     pool_dirty = true;

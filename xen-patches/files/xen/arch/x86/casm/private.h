@@ -81,6 +81,7 @@ struct casm_domain {
     bool alone;                 /* all who found the domain before it was STARTING are done */
     struct rcu_head others;     /* ... says this */
     atomic_t foreign_maps;      /* frames of the guest that others have mapped, counted each time */
+    bool memory_error;          /* memory that the guest has is broken: Xen crashes it for that, when it likes */
     uint32_t disable;           /* classes that are not logged (debug switch) */
     unsigned int end_reason, end_code;
 

@@ -8,6 +8,7 @@
  * again.
  */
 #include <xen/lib.h>
+#include <xen/mm.h>
 #include <xen/rangeset.h>
 #include <xen/sched.h>
 #include <asm/paging.h>
@@ -51,6 +52,16 @@ bool casm_l1tf(struct domain *d, unsigned int level, uint64_t pte)
     return true;
 }
 
+/*
+ * What was raised before the guest ran, by XEN_DOMCTL_sendtrigger say: the exit path would deliver it at the first exit, in the
+ * recording only.
+ */
+static void forget_raised(struct domain *d)
+{
+    d->vcpu[0]->arch.nmi_pending = false;
+    d->vcpu[0]->arch.mce_pending = false;
+}
+
 int casm_be_alone(struct casm_domain *c)
 {
     if ( !as_built(c->d) )
@@ -70,7 +81,11 @@ int casm_be_alone(struct casm_domain *c)
     if ( !read_atomic(&c->alone) )
         return -ERESTART;
 
-    return atomic_read(&c->foreign_maps) ? -EADDRINUSE : 0;
+    if ( atomic_read(&c->foreign_maps) )
+        return -EADDRINUSE;
+    forget_raised(c->d);
+
+    return 0;
 }
 
 /* From get_page_from_l1e() and put_page_from_l1e(): another domain has, or has no more, a mapping of a frame of the recordable @d. */
@@ -80,6 +95,34 @@ void casm_foreign_map(struct domain *d, bool there)
         atomic_inc(&d->arch.casm->foreign_maps);
     else
         atomic_dec(&d->arch.casm->foreign_maps);
+}
+
+/*
+ * From offline_page(): shall @pg, of the pool, stay in use? The guest must find it when it asks for it; but not if its memory is
+ * @broken. Then Xen crashes who has it, as it does with any PV guest, which cannot be told of it: an input that no log has.
+ */
+bool casm_offline_denied(const struct page_info *pg, bool broken)
+{
+    struct domain *d = page_get_owner(pg);
+
+    if ( broken && d && casm_on(d) )
+    {
+        printk(XENLOG_ERR "casm: %pd: memory of the guest is broken: it is crashed, and that is not in its log\n", d);
+        d->arch.casm->memory_error = true;
+    }
+
+    return !broken;
+}
+
+/* From inject_vmce(): shall the recordable @d get no machine check? None of a PV guest is; if one were, no log would have it. */
+bool casm_vmce_denied(const struct domain *d)
+{
+    bool denied = closed(d->arch.casm);
+
+    if ( denied )
+        printk(XENLOG_G_WARNING "casm: %pd: a machine check was kept from it: the domain is recorded or replayed\n", d);
+
+    return denied;
 }
 
 static bool domctl_allowed(const struct casm_domain *c, const struct xen_domctl *op)

@@ -52,6 +52,8 @@ bool casm_domctl_denied(const struct domain *d, const struct xen_domctl *op);
 bool casm_lookup_denied(const struct domain *d);
 void casm_foreign_map(struct domain *d, bool there);
 bool casm_l1tf(struct domain *d, unsigned int level, uint64_t pte);
+bool casm_offline_denied(const struct page_info *pg, bool broken);
+bool casm_vmce_denied(const struct domain *d);
 
 /* --- Rings (ring.c) --- */
 static inline bool casm_resource_type(unsigned int type)
