@@ -90,7 +90,8 @@ constexpr std::array kCreate = {
 // The elder places of kernel, boot loader and so on are not on the list: no xl writes them.
 constexpr std::array kBuildPv = {
     Field{"slack_memkb", Use::kHost, kZero},
-    Field{"e820_host", Use::kHost, kOff},  // the memory map of the machine
+    Field{"e820_host", Use::kGuest,
+          kBoolean},  // a memory map to ask for, which a replay answers from the log
 };
 
 constexpr std::array kBuildX86 = {

@@ -13,16 +13,23 @@
 (declare-fun guest.ordinal () (_ BitVec 64))
 (declare-fun replay.assumes.hash () (_ BitVec 64))
 (declare-fun guest.regs-hash () (_ BitVec 64))
+(declare-fun guest.rip () (_ BitVec 64))
+(declare-fun guest.rsp () (_ BitVec 64))
+(declare-fun guest.rax () (_ BitVec 64))
+(declare-fun guest.rcx () (_ BitVec 64))
+(declare-fun mix
+             ((_ BitVec 64)
+              (_ BitVec 64)
+              (_ BitVec 64)
+              (_ BitVec 64)
+              (_ BitVec 64))
+             (_ BitVec 64))
 (declare-fun replay.assumes.applied.length () (_ BitVec 16))
 (declare-fun any-byte.applied () (_ BitVec 16))
 (declare-fun replay.assumes.applied () (Array (_ BitVec 16) (_ BitVec 8)))
 (declare-fun guest.applied () (Array (_ BitVec 16) (_ BitVec 8)))
-(declare-fun guest.rax () (_ BitVec 64))
 (declare-fun guest.rbx () (_ BitVec 64))
-(declare-fun guest.rcx () (_ BitVec 64))
 (declare-fun guest.rdx () (_ BitVec 64))
-(declare-fun guest.rip () (_ BitVec 64))
-(declare-fun guest.rsp () (_ BitVec 64))
 (declare-fun guest.raised () (_ BitVec 1))
 (declare-fun guest.msr-result () (_ BitVec 8))
 (declare-fun guest.entry-kind () (_ BitVec 8))
@@ -53,7 +60,14 @@
 (assert (let ((a!1 (and (= replay.assumes.reason guest.end-reason)
                 (= replay.assumes.code guest.end-code)
                 (= replay.assumes.ordinal guest.ordinal)
-                (= replay.assumes.hash guest.regs-hash)
+                (= replay.assumes.hash
+                   (ite (= guest.end-reason #x04)
+                        guest.regs-hash
+                        (mix guest.regs-hash
+                             guest.rip
+                             guest.rsp
+                             guest.rax
+                             guest.rcx)))
                 (= replay.assumes.applied.length #x0080)
                 (=> (bvult any-byte.applied replay.assumes.applied.length)
                     (= (select replay.assumes.applied any-byte.applied)

@@ -83,7 +83,6 @@ inline constexpr ConfigField kHostileFields[] = {
     {"b_info.type.pv.cmdline", R"("own")"},
     {"b_info.type.pv.bootloader", R"("/tmp/own")"},
     {"b_info.type.pv.bootloader_args", R"(["own"])"},
-    {"b_info.type.pv.e820_host", R"("True")"},
     {"b_info.type.pv.slack_memkb", "4096"},
     {"b_info.arch_arm.gic_version", R"("v2")"},
     {"b_info.arch_arm.vuart", R"("sbsa_uart")"},
@@ -147,6 +146,7 @@ inline constexpr ConfigField kGuestFields[] = {
     {"b_info.claim_mode", R"("False")"},
     {"b_info.target_memkb", "65536"},
     {"b_info.shadow_memkb", "0"},
+    {"b_info.type.pv.e820_host", R"("True")"},
     {"c_info.uuid", R"("ff509b5b-d381-4abf-a8d5-780e1a5160ec")"},
 };
 inline constexpr ConfigField kHostFields[] = {
@@ -162,7 +162,6 @@ inline constexpr ConfigField kHostFields[] = {
     {"b_info.ramdisk", R"("/etc/shadow")"},
     {"b_info.vpmu", R"("False")"},
     {"b_info.dm_restrict", R"("<default>")"},
-    {"b_info.type.pv.e820_host", R"("False")"},
     {"c_info.name", R"("other")"},
     {"c_info.domid", "7"},
     {"c_info.poolid", "1"},
