@@ -26,13 +26,13 @@ wait_gone probe 30
 no_domains
 
 # A guest that gives pages back and takes them again, while dom0 tries to map them.
-probe_config /tmp/probe.cfg "balloon=20000"
+probe_config /tmp/probe.cfg "balloon=60000"
 rm -f "$(guest_log probe)"
 casmotion record /tmp/probe.cfg -o /tmp/log 2>/tmp/said &
 recorder=$!
 wait_printed probe "balloon: frames from [0-9a-f]\{5\}" 60
 pages=0x$(sed -n 's/^balloon: frames from \([0-9a-f]*\).*/\1/p' "$(guest_log probe)")
-casm-dom0-tries "$(xl domid probe)" "$pages" map 3 >/tmp/tried
+casm-dom0-tries "$(xl domid probe)" "$pages" map 1 >/tmp/tried
 cat /tmp/tried
 wait $recorder || fail "record: exit code $?: $(cat /tmp/said)"
 [ "$(cut -d' ' -f1 /tmp/tried)" -ge 100 ] || fail "hardly a try: $(cat /tmp/tried)"
