@@ -34,6 +34,7 @@ wait_printed probe "balloon: frames from [0-9a-f]\{5\}" 60
 pages=0x$(sed -n 's/^balloon: frames from \([0-9a-f]*\).*/\1/p' "$(guest_log probe)")
 casm-dom0-tries "$(xl domid probe)" "$pages" map 1 >/tmp/tried
 cat /tmp/tried
+! ended $recorder || fail "the recording was over before the attempts, which are refused only until then: more exchanges are needed"
 wait $recorder || fail "record: exit code $?: $(cat /tmp/said)"
 [ "$(cut -d' ' -f1 /tmp/tried)" -ge 100 ] || fail "hardly a try: $(cat /tmp/tried)"
 [ "$(cut -d' ' -f3 /tmp/tried)" = 0 ] || fail "a recorded guest was mapped: $(cat /tmp/tried)"
