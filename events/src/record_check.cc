@@ -94,11 +94,11 @@ std::size_t RecordCheck::plain_ring(std::span<const std::byte> bytes) {
             (header.aux != 0 && !layout.has_aux))
             break;
         if (header.cls == CASM_CLS_ENTRY) {
-            if (header.kind < CASM_ENTRY_HYPERCALL || header.kind > CASM_ENTRY_TOGGLE) break;
+            if (!is_entry_kind(header.kind)) break;
         } else if (header.cls == CASM_CLS_TSC) {
             std::uint64_t quanta;
             std::memcpy(&quanta, bytes.data() + good + sizeof(header), sizeof(quanta));
-            if (quanta >> (64 - CASM_TSC_QUANTUM_BITS) != 0) break;
+            if (!is_tsc_quanta(quanta)) break;
         } else if (header.cls != CASM_CLS_RESULT) {
             break;
         }

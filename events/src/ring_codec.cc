@@ -184,11 +184,11 @@ Status check_fields(const RecordView& record) {
     const auto cls = static_cast<casm_class>(record.cls);
     switch (cls) {
         case CASM_CLS_ENTRY:
-            if (entry_kind_name(record.kind).empty())
+            if (!is_entry_kind(record.kind))
                 return out_of_range(record, "kind", record.kind, "an entry kind, 1 to 6");
             return {};
-        case CASM_CLS_TSC:  // the guest gets quanta << CASM_TSC_QUANTUM_BITS: bits above would mean nothing
-            if (record.w[0] >> (64 - CASM_TSC_QUANTUM_BITS) != 0)
+        case CASM_CLS_TSC:
+            if (!is_tsc_quanta(record.w[0]))
                 return out_of_range(record, "quanta", record.w[0], "less than 2^56");
             return {};
         case CASM_CLS_EVTCHN:

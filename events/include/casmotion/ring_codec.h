@@ -12,6 +12,7 @@
 #include <span>
 #include <vector>
 
+#include "casm_abi.h"
 #include "casmotion/record.h"
 #include "casmotion/status.h"
 
@@ -38,6 +39,15 @@ namespace casmotion {
 
 // The same without a copy: `record.blob` points into `bytes`. Failures and sizes as decode_ring.
 [[nodiscard]] Result<std::size_t> view_ring(std::span<const std::byte> bytes, RecordView& record);
+
+// Two of the ranges that check_fields() knows, for who has no RecordView.
+[[nodiscard]] constexpr bool is_entry_kind(std::uint8_t kind) {
+    return kind >= CASM_ENTRY_HYPERCALL && kind <= CASM_ENTRY_TOGGLE;
+}
+// The guest gets quanta << CASM_TSC_QUANTUM_BITS: bits above would mean nothing.
+[[nodiscard]] constexpr bool is_tsc_quanta(std::uint64_t quanta) {
+    return quanta >> (64 - CASM_TSC_QUANTUM_BITS) == 0;
+}
 
 // Are all values in the ranges that the taxonomy and casm_abi.h state (entry kinds, ports, page offsets,
 // reasons)? kRefuted with the field, its value and the range if not. The record must be well-formed
