@@ -113,6 +113,45 @@ TEST_F(Exits, NothingIsAppliedAtAnExitThatWasNotCounted) {
     EXPECT_EQ(c.npending, 1u);
 }
 
+// A selector of the guest's own GDT, and of its LDT; null, and Xen's flat kernel data segment.
+constexpr std::uint16_t kOfGdt = 0x0b, kOfLdt = 0xe00f, kNull = 3, kOfXen = 0xe02b;
+
+TEST_F(Exits, SegmentRegistersAreLoadedAgainBeforeAnythingElse) {
+    record();
+    for (std::uint16_t* selector : {&shim.ds, &shim.es, &shim.fs, &shim.gs}) {
+        for (const std::uint16_t changing : {kOfGdt, kOfLdt}) {
+            shim.ds = shim.es = shim.fs = shim.gs = kNull;
+            *selector = changing;
+            const unsigned before = shim.segment_loads;
+            world.signal(kTimerPort);
+            count();
+            EXPECT_EQ(pass(), CASM_EXIT_AGAIN);
+            EXPECT_EQ(shim.segment_loads, before + 1);
+            EXPECT_TRUE(world.take_pending().empty());
+            EXPECT_EQ(leave(), CASM_EXIT_DELIVER);
+            EXPECT_EQ(world.take_pending(), std::vector<unsigned>{kTimerPort});
+            EXPECT_EQ(shim.segment_loads, before + 1) << "once for each counted entry";
+        }
+    }
+    EXPECT_EQ(shim.segment_loads_irqs_off, 0u) << "it may fault";
+}
+
+TEST_F(Exits, SegmentRegistersWhoseDescriptorsCannotChangeAreLeftAlone) {
+    record();
+    shim.ds = shim.gs = kNull;
+    shim.es = shim.fs = kOfXen;
+    count();
+    EXPECT_EQ(leave(), CASM_EXIT_DELIVER);
+    EXPECT_EQ(shim.segment_loads, 0u);
+}
+
+TEST_F(Exits, SegmentRegistersAreLeftAloneWhereNothingWasCounted) {
+    record();
+    shim.es = kOfGdt;
+    EXPECT_EQ(leave(), CASM_EXIT_SKIP);
+    EXPECT_EQ(shim.segment_loads, 0u);
+}
+
 TEST_F(Exits, EventsAreAppliedOnceAtACountedExit) {
     record();
     world.signal(kTimerPort);

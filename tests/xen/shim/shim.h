@@ -84,6 +84,8 @@ struct shim {
     unsigned int cpu;                                      /* that executes Xen's code */
     unsigned int levelling;                                /* LCAP_faulting: CPUID can trap */
     unsigned int idt_left;                                 /* IDTR was given back */
+    uint16_t ds, es, fs, gs;                               /* in the processor */
+    unsigned int segment_loads, segment_loads_irqs_off;
     bool cpupool_locked, cpu_maps_held, vcpu_stuck;        /* vcpu_stuck: it cannot be moved now */
     uint32_t (*on_cpuid)(unsigned int cpu, uint32_t leaf, uint32_t subleaf, unsigned int reg); /* reg: 0 to 3 for EAX to EDX */
     void *ctx;                                             /* of the hooks */
@@ -322,6 +324,13 @@ struct vcpu {
 #ifndef __cplusplus /* a plain word that C++ libraries use */
 #define current (shim.running)
 #endif
+static inline void read_sregs(struct cpu_user_regs *regs)
+{
+    regs->ds = shim.ds;
+    regs->es = shim.es;
+    regs->fs = shim.fs;
+    regs->gs = shim.gs;
+}
 #define is_pv_domain(d) ((d) != NULL)
 #define paging_mode_enabled(d) ((d)->arch.paging)
 #define rangeset_is_empty(r) ((r) == NULL) /* a set is there if something is in it */

@@ -4,6 +4,7 @@
  *   rounds=N      N rounds of work (default 20), each with events of every class
  *   loops=N       N timer events in loops of every kind that do not enter Xen (loops.c)
  *   flags=N       N looks at the flags and debug registers of every kind (flags.c)
+ *   segments=N    N times each way to change a descriptor behind a loaded segment register (segments.c)
  *   processor=N   N looks at the processor by instructions that may not trap (processor.c)
  *   hostile seed=S steps=N rarity=R for-good   aimed attacks on Xen (targeted.c), then N random ones on Xen and the back
  *                 ends (hostile.c); for-good: also those that cannot be taken back
@@ -383,7 +384,7 @@ void probe_main(struct start_info *info)
         print("probe: done\n");
         power_off();
     }
-    if ( option("loops", 0) || option("flags", 0) || option("processor", 0) )
+    if ( option("loops", 0) || option("flags", 0) || option("processor", 0) || option("segments", 0) )
         rounds = option("rounds", 0);
     while ( word("when-typed") && !typed )
     {
@@ -395,6 +396,7 @@ void probe_main(struct start_info *info)
     time_points(option("loops", 0));
     look_at_flags(option("flags", 0));
     look_at_processor(option("processor", 0));
+    look_at_segments(option("segments", 0));
     print_number("probe: saw ", mix);
     print("probe: done\n");
     power_off();

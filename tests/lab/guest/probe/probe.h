@@ -98,6 +98,9 @@ void flags_upcall(const struct trap_frame *frame);
 /* --- processor.c --- */
 void look_at_processor(uint64_t rounds);
 
+/* --- segments.c --- */
+void look_at_segments(uint64_t rounds);
+
 /* --- hostile.c --- */
 /* rarity: one attack in so many is one that the guest itself is likely to die of. */
 void hostile(uint64_t seed, uint64_t steps, unsigned int rarity);

@@ -29,6 +29,7 @@ void casm_count_entry(unsigned int kind, uint32_t detail)
     uint64_t since;
 
     c->point = CASM_POINT_OPEN;
+    c->segments_loaded = false;
     if ( !casm_logging(c) )
         return;
 
@@ -95,7 +96,7 @@ unsigned int casm_exit_work(void)
     if ( c->point == CASM_POINT_NONE )
         return casm_tp_exit(c);
 
-    if ( !casm_room(c) || casm_point_step(c) )
+    if ( !casm_room(c) || casm_segments_step(c) || casm_point_step(c) )
         return CASM_EXIT_AGAIN;
 
     since = casm_clock(c);

@@ -77,6 +77,7 @@ struct casm_domain {
     unsigned int point;         /* enum casm_point; written by the vCPU only */
     bool account;
     bool allow_time;            /* casm_start is writing the time info */
+    bool segments_loaded;       /* since the last counted entry (segments.c) */
     bool console_due;           /* replay: the guest notified its console's back end in this trip */
     bool alone;                 /* all who found the domain before it was STARTING are done */
     struct rcu_head others;     /* ... says this */
@@ -236,6 +237,13 @@ bool casm_point_step(struct casm_domain *c);
 /* The same where nothing is logged, yet or any more. CASM_EXIT_*. */
 unsigned int casm_point_unlogged(struct casm_domain *c);
 void casm_end(struct casm_domain *c, unsigned int reason, unsigned int code);
+
+/* --- segments.c --- */
+/*
+ * At an injection point, before anything takes effect there: segment registers are loaded from the descriptors as they are now. True if
+ * that was done: then all exit tests run again. Interrupts are off.
+ */
+bool casm_segments_step(struct casm_domain *c);
 
 /* --- digest.c --- */
 uint64_t casm_regs_hash(uint64_t h, const struct cpu_user_regs *r, const struct vcpu *v);

@@ -104,6 +104,10 @@ int casm_umip_store(unsigned long addr, const void *data, unsigned int bytes, st
 void casm_load_idt(const struct vcpu *v);
 void casm_idt_for_efi(bool enter);
 
+/* --- Segment registers (segments.c) --- */
+/* Saves and loads those of @v, which runs here (domain.c). Interrupts are on. */
+void pv_reload_segments(struct vcpu *v);
+
 /* --- Events (queue.c) --- */
 void casm_queue_event(struct domain *d, const struct evtchn *chn);
 bool casm_must_not_block(const struct vcpu *v);
