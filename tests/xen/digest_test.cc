@@ -180,6 +180,40 @@ TEST_F(DomainDigestTest, DoesNotDependOnXensEntriesInAnL4Table) {
     }
 }
 
+// Linux copies the kernel's half of a table into the page that will be the next one.
+TEST_F(DomainDigestTest, DoesNotDependOnCopiesOfXensEntries) {
+    auto* words = reinterpret_cast<std::uint64_t*>(world.frame(4));
+    // Slots 256 and 260 differ from table to table, or are the domain's own.
+    const auto boot = [&](std::uint64_t xen) {
+        for (unsigned slot = 256; slot < 272; ++slot) idle_pg_table[slot].l4 = slot == 260 ? 0 : xen + slot;
+    };
+    const auto copy = [&] {
+        for (unsigned slot = 250; slot < 280; ++slot)
+            words[slot] = slot > 256 && slot < 272 ? idle_pg_table[slot].l4 : slot;
+        words[260] = 77;
+    };
+    boot(0x1000);
+    copy();
+    const auto before = take();
+    boot(0x2000);
+    copy();
+    EXPECT_EQ(take(), before);
+
+    // What the guest wrote between them counts, and so do Xen's entries in a slot that is not theirs.
+    for (unsigned slot = 256; slot < 272; ++slot) {
+        if (slot == 261) continue;
+        words[slot] ^= 0x8000;
+        EXPECT_NE(take(), before) << slot;
+        words[slot] ^= 0x8000;
+    }
+    std::swap(words[262], words[263]);
+    EXPECT_NE(take(), before);
+    copy();
+    words[261] ^= 0x8000;
+    EXPECT_NE(take(), before);
+    boot(0);
+}
+
 TEST_F(DomainDigestTest, XensEntriesDoNotOutliveTheTable) {
     auto* words = reinterpret_cast<std::uint64_t*>(world.frame(4));
     std::fill_n(words, 512, 7);

@@ -32,6 +32,8 @@ MUTANTS = [
     ("the digest covers where Xen was booted", "digest.c", "(pg->u.inuse.type_info & PGT_type_mask) == PGT_l4_page_table", "0", "digest"),
     ("the digest leaves out entries of any page", "digest.c", "(pg->u.inuse.type_info & PGT_type_mask) == PGT_l4_page_table", "1",
      "digest"),
+    ("the digest covers copies of where Xen was booted", "digest.c", "slots[i] == xen_entry(i) ? 0 : slots[i]", "slots[i]", "digest"),
+    ("the digest leaves out what is beside a copy", "digest.c", "slots[i] == xen_entry(i) ? 0 : slots[i]", "0", "digest"),
     ("the page hash leaves a word out", "digest.c", "d = lane(d, p[7]);", "", "digest"),
     ("the digest covers stand-ins", "digest.c",
      "if ( page_get_owner(pg) != c->d || !casm_pool_guest_frame(walk->mfn) )\n            continue;", "", "digest"),

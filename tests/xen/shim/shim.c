@@ -231,6 +231,8 @@ void casm_leave_idt(void)
     shim.idt_left++;
 }
 
+l4_pgentry_t idle_pg_table[512];
+
 void pv_reload_segments(struct vcpu *v)
 {
     (void)v;

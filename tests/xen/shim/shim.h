@@ -420,6 +420,11 @@ struct page_info {
 #define PGT_type_mask 7u
 #define ROOT_PAGETABLE_FIRST_XEN_SLOT 256
 #define ROOT_PAGETABLE_LAST_XEN_SLOT 271
+#define XEN_VIRT_START 0xffff828000000000ull /* slot 261 */
+#define l4_table_offset(va) (((va) >> 39) & 511)
+typedef struct { uint64_t l4; } l4_pgentry_t;
+#define l4e_get_intpte(e) ((e).l4)
+extern l4_pgentry_t idle_pg_table[512];
 #define MEMF_no_refcount 1u
 #define INVALID_M2P_ENTRY (~0ul)
 #define RAM_TYPE_CONVENTIONAL 1u

@@ -49,8 +49,16 @@ static void __attribute__((naked)) faulting(void)
     asm("mov $0x200000000000, %rax; sidt (%rax); ret");
 }
 
+/* As Linux does when it makes a new L4 table: Xen's slots of ours with the rest of the kernel's half. */
+static void copy_kernel_half(void)
+{
+    memcpy((uint64_t *)page_of(0) + 256, (const uint64_t *)start->pt_base + 256, 256 * sizeof(uint64_t));
+}
+
 void look_at_processor(uint64_t rounds)
 {
+    if ( rounds )
+        copy_kernel_half();
     for ( ; rounds; rounds-- )
     {
         look_at_cpuid(1, 0);

@@ -55,16 +55,19 @@ static inline uint64_t lane(uint64_t l, uint64_t x)
     return ((l << 31) | (l >> 33)) * CASM_HASH_MULT;
 }
 
-/* @skip_first, @skip_nr: words that count as zero; multiples of 8. */
-static uint64_t page_hash(const uint64_t *page, unsigned int skip_first, unsigned int skip_nr)
+#define XEN_TEXT_SLOT (l4_table_offset(XEN_VIRT_START) - ROOT_PAGETABLE_FIRST_XEN_SLOT)
+#define XEN_SLOTS (ROOT_PAGETABLE_LAST_XEN_SLOT - ROOT_PAGETABLE_FIRST_XEN_SLOT + 1) /* a multiple of 8, as the first one is */
+
+/* @xen_slots: XEN_SLOTS words that stand for those of Xen's slots; NULL: the page's own. */
+static uint64_t page_hash(const uint64_t *page, const uint64_t *xen_slots)
 {
-    static const uint64_t zeros[8];
     uint64_t a = 1, b = 2, c = 3, d = 4;
     unsigned int i;
 
     for ( i = 0; i < 512; i += 8 )
     {
-        const uint64_t *p = i - skip_first < skip_nr ? zeros : page + i;
+        unsigned int slot = i - ROOT_PAGETABLE_FIRST_XEN_SLOT;
+        const uint64_t *p = xen_slots && slot < XEN_SLOTS ? xen_slots + slot : page + i;
 
         a = lane(a, p[0]); b = lane(b, p[1]); c = lane(c, p[2]); d = lane(d, p[3]);
         a = lane(a, p[4]); b = lane(b, p[5]); c = lane(c, p[6]); d = lane(d, p[7]);
@@ -75,19 +78,38 @@ static uint64_t page_hash(const uint64_t *page, unsigned int skip_first, unsigne
 
 uint64_t casm_page_hash(const uint64_t *p)
 {
-    return page_hash(p, 0, 0);
+    return page_hash(p, NULL);
 }
 
-#define XEN_SLOTS (ROOT_PAGETABLE_LAST_XEN_SLOT - ROOT_PAGETABLE_FIRST_XEN_SLOT + 1)
+/* What Xen has in a slot of every L4 table; 0: nothing, or something of the domain's own. */
+static uint64_t xen_entry(unsigned int slot)
+{
+    return l4e_get_intpte(idle_pg_table[ROOT_PAGETABLE_FIRST_XEN_SLOT + slot]);
+}
 
 /*
- * Xen's own entries in an L4 table are where its memory was when it booted: another dom0 kernel or initrd, and they are
- * others. They are no part of what is replayed.
+ * Xen's own entries in an L4 table are where its memory was when it booted: another dom0 kernel or initrd, or other memory, and they
+ * are others. They are no part of what is replayed. The guest can read them there, and Linux copies the kernel's half of a table into the page
+ * that is to be the next one, so they count as zero there too, each in its own slot.
  */
 static uint64_t frame_hash(const struct page_info *pg, const uint64_t *p)
 {
-    return (pg->u.inuse.type_info & PGT_type_mask) == PGT_l4_page_table
-           ? page_hash(p, ROOT_PAGETABLE_FIRST_XEN_SLOT, XEN_SLOTS) : casm_page_hash(p);
+    static const uint64_t none[XEN_SLOTS];
+    const uint64_t *slots = p + ROOT_PAGETABLE_FIRST_XEN_SLOT;
+    uint64_t guests[XEN_SLOTS];
+    unsigned int i;
+
+    if ( (pg->u.inuse.type_info & PGT_type_mask) == PGT_l4_page_table )
+        return page_hash(p, none);
+
+    /* Every table has Xen's text: one look is enough for most pages. */
+    if ( likely(slots[XEN_TEXT_SLOT] != xen_entry(XEN_TEXT_SLOT)) )
+        return page_hash(p, NULL);
+
+    for ( i = 0; i < XEN_SLOTS; i++ )
+        guests[i] = slots[i] == xen_entry(i) ? 0 : slots[i];
+
+    return page_hash(p, guests);
 }
 
 /* From demote_l4_table(): the guest can write the page from now on, and read everything in it without Xen's leave. */
