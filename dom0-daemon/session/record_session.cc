@@ -241,7 +241,11 @@ Result<RecordReport> record_domain(const SessionHost& host, const HostInfo& info
                          printable(config.name) + "' to " + request.log_path);
     Recorder recorder(host.hypervisor, domain, ring, *writer, host.clock, host.stop, host.progress);
     std::set<std::string> seen;
-    recorder.each_second([&] { tell_of_devices(host, domain, seen); });
+    recorder.each_second([&] {
+        tell_of_devices(host, domain, seen);
+        const Result<std::optional<DomainState>> state = host.toolstack.domain_state(domain);
+        return state.ok() && *state && (*state)->shutdown;
+    });
     Result<RecordOutcome> run = recorder.run(request.limits);
     if (!run.ok()) {
         writer->abandon().ignore();

@@ -150,7 +150,7 @@ void Recorder::look_at_status() {
     }
     if (now - last_status_ns_ < kStatusIntervalNs) return;
     last_status_ns_ = now;
-    if (look_) look_();
+    const bool shut_down = look_ && look_();  // before the status: a guest that ends by itself logs END first
     casm_status status;
     const OpResult result = hypervisor_.status(domain_, status);
     if (result.error == ESRCH) {
@@ -160,6 +160,12 @@ void Recorder::look_at_status() {
         outcome_.status_known = true;
         look_for_waiting(status, now);
         over_ = status.mode != CASM_MODE_RECORD;  // noticed here if the ring does not say so
+        if (shut_down && !over_ && stop_requested_ns_ == 0) {
+            progress_.notice(
+                "record: the guest was crashed, and not by what it did: 'xl dmesg' may say why; its log ends "
+                "there");
+            request_stop(RecordEnd::kGuest);
+        }
         // A vCPU that waits for room although there is some would wait for ever; the kick costs nothing.
         (void)hypervisor_.kick(domain_);
     }

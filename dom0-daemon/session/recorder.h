@@ -57,8 +57,10 @@ class Recorder {
     Recorder(Hypervisor& hypervisor, DomId domain, RingReader& ring, LogWriter& writer, Clock& clock,
              const StopSignal& stop, Progress& progress);
 
-    /// `look` is called about once a second while the recording runs.
-    void each_second(std::function<void()> look) { look_ = std::move(look); }
+    /// `look` is called about once a second while the recording runs. True: the domain has shut down. If its
+    /// log has no END then, something outside crashed it (a broken page, a fault of Xen on another
+    /// processor), and the recording is stopped.
+    void each_second(std::function<bool()> look) { look_ = std::move(look); }
 
     /// Drains until END, until the domain vanishes, or until a limit or a stop request led to END. On failure
     /// (disk full, a ring or a record in it that makes no sense) the recording in Xen is stopped and the
@@ -84,7 +86,7 @@ class Recorder {
     const StopSignal& stop_;
     Progress& progress_;
 
-    std::function<void()> look_;
+    std::function<bool()> look_;
     std::vector<std::byte> batch_;
     RecordCheck check_;
     RecordOutcome outcome_;

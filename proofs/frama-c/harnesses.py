@@ -195,10 +195,10 @@ END_FAULT = "END's blob is bounded by the largest there is"
 
 CONSUMERS = Harness(
     name="consumers", what="casm_end.start_replay.answer.casm_bridge_replay.casm_inject_logged.casm_exit_work",
-    files=tuple(CASM + file for file in ("control.c", "point.c", "stream.c", "bridge-glue.c", "queue.c", "values.c", "hypercall.c", "entry.c", "digest.c")),
+    files=tuple(CASM + file for file in ("control.c", "point.c", "stream.c", "bridge-glue.c", "queue.c", "values.c", "hypercall.c", "entry.c", "segments.c", "digest.c")),
     functions=("casm_end", "start_replay", "casm_domain_shutdown", "answer", "casm_tap", "casm_bridge_replay", "casm_console_report",
                "casm_bridges_up", "casm_bridges_down", "casm_inject_logged", "casm_set_pending", "log_tsc", "casm_log_msr",
-               "casm_log_cpuid", "casm_count_entry", "check_branches", "replay_here", "casm_digest_point"),
+               "casm_log_cpuid", "casm_count_entry", "check_branches", "casm_segments_step", "replay_here", "casm_digest_point"),
     includes=XEN_INCLUDES, defines=XEN_DEFINES,
     steps=tuple(Step(entry, slevel=100, split_return=(*FEED_SPLITS, "port_is_valid:0"), contracts=contracts, options=options,
                      slevels={name: 0 for name in ("casm_page_hash", "page_hash", "casm_page_is_zero")})

@@ -172,6 +172,25 @@ TEST_F(RecorderTest, SizeLimitStops) {
     EXPECT_LT(writer_->size_estimate_bytes(), 300'000u);
 }
 
+TEST_F(RecorderTest, AGuestThatSomethingElseCrashedEndsItsLog) {
+    start(synthetic_log({.seed = 2, .entries = 20000}));
+    xen_.records_per_wait = 0;  // its vCPU never runs again
+    Recorder recorder(xen_, kDomain, *reader_, *writer_, clock_, stop_, progress_);
+    int looks = 0;
+    recorder.each_second([&] {
+        const bool down = ++looks == 3;
+        if (down) xen_.records_per_wait = 1;  // Xen ends the log for it when it is asked to
+        return down;
+    });
+    const Result<RecordOutcome> outcome = recorder.run({});
+    ASSERT_TRUE(outcome.ok());
+    EXPECT_GE(looks, 3);
+    EXPECT_EQ(xen_.stops, 1);
+    EXPECT_EQ(outcome->end, RecordEnd::kGuest);
+    EXPECT_TRUE(outcome->has_end_record);
+    EXPECT_NE(testing::PrintToString(progress_.notices).find("not by what it did"), std::string::npos);
+}
+
 TEST_F(RecorderTest, DomainThatVanishesLeavesAnIncompleteLogOfAllThatCame) {
     start(synthetic_log({.seed = 5, .entries = 5000}));
     xen_.domains[kDomain.value].vanish_at = 2345;

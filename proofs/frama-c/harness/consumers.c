@@ -14,6 +14,7 @@
 #include "casm/values.c"
 #include "casm/hypercall.c"
 #include "casm/state.c"
+#include "casm/segments.c"
 #include "casm/point.c"
 #include "casm/entry.c"
 #include "casm/control.c"
@@ -191,6 +192,10 @@ void entries(void)
 void exits(void)
 {
     any_recordable()->state = CASM_STATE_REPLAY;
+    shim.ds = any_u16;
+    shim.es = any_u16;
+    shim.fs = any_u16;
+    shim.gs = any_u16;
     casm_exit_work();
     THE_END(exits);
 }

@@ -70,6 +70,7 @@ static struct casm_domain *any_domain(void)
     c->account = any_int;
     c->allow_time = any_int;
     c->console_due = any_int;
+    c->segments_loaded = any_int;
     c->memory_error = any_int;
     c->tp.on = any_int;
     c->tp.owned = any_int;
