@@ -226,8 +226,8 @@ Result<std::vector<std::byte>> forged_feed(const Forgery& forgery, const std::ve
 }
 
 std::vector<std::size_t> edge_lengths() {
-    return {0,   1,   7,    8,    9,    127,  128,  129,  130,  255,
-            256, 257, 1023, 1024, 1025, 4095, 4096, 4097, 8192, 65535};
+    return {0,   1,   7,   8,    9,    23,   24,   25,   127,  128,  129,  130,
+            255, 256, 257, 1023, 1024, 1025, 4095, 4096, 4097, 8192, 65535};
 }
 
 namespace {

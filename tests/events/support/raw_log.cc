@@ -21,14 +21,16 @@ constexpr std::size_t kChunkTargetBytes = 1u << 20;
 
 // Appends the chunk of `records[first .. last)` to `events` and its description to `chunks`.
 void add_chunk(const std::vector<Record>& records, std::size_t first, std::size_t last, std::uint64_t digest,
-               bool compressed, std::string& events, std::vector<ChunkInfo>& chunks) {
+               bool compressed, const PayloadEdit& edit, std::string& events,
+               std::vector<ChunkInfo>& chunks) {
     std::array<std::uint32_t, CASM_CLASSES_MAX> counts{};
     for (std::size_t i = first; i < last; ++i) ++counts[records[i].cls];
     const auto ring = ring_of({records.begin() + static_cast<std::ptrdiff_t>(first),
                                records.begin() + static_cast<std::ptrdiff_t>(last)});
     ChunkEncoder encoder;
-    const std::string_view raw = encode_chunk(encoder, ring);
-    std::string stored(raw);
+    std::string raw(encode_chunk(encoder, ring));
+    if (edit) edit(raw);
+    std::string stored = raw;
     if (compressed) {
         stored.resize(ZSTD_compressBound(raw.size()));
         stored.resize(ZSTD_compress(stored.data(), stored.size(), raw.data(), raw.size(), 1));
@@ -65,7 +67,7 @@ std::string_view encode_chunk(ChunkEncoder& encoder, std::span<const std::byte> 
 }
 
 Files raw_log(const std::string& manifest_file, const std::vector<Record>& records,
-              std::uint32_t chunk_records, bool closed, bool compressed) {
+              std::uint32_t chunk_records, bool closed, bool compressed, const PayloadEdit& edit) {
     Files files;
     files["manifest"] = manifest_file;
     std::uint64_t digest =
@@ -77,7 +79,7 @@ Files raw_log(const std::string& manifest_file, const std::vector<Record>& recor
         std::size_t last = first, bytes = 0;
         while (last < records.size() && last - first < chunk_records && bytes < kChunkTargetBytes)
             bytes += ring_size_bytes(records[last++]);
-        add_chunk(records, first, last, digest, compressed, events, chunks);
+        add_chunk(records, first, last, digest, compressed, edit, events, chunks);
         digest = chunks.back().digest_after;
         summary.ring_bytes += bytes;
         first = last;

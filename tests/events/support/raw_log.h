@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,9 +22,12 @@ class ChunkEncoder;
 namespace casmotion::test {
 
 // `manifest_file` is the framed file of another log, kept as it is. The records must be well-formed; a chunk
-// holds at most `chunk_records` of them. Without `closed` there are no index and summary.
+// holds at most `chunk_records` of them. Without `closed` there are no index and summary. `edit`, if there is
+// one, changes the payload of each chunk, the message Chunk, before it is compressed.
+using PayloadEdit = std::function<void(std::string& payload)>;
 [[nodiscard]] Files raw_log(const std::string& manifest_file, const std::vector<Record>& records,
-                            std::uint32_t chunk_records = 65536, bool closed = true, bool compressed = true);
+                            std::uint32_t chunk_records = 65536, bool closed = true, bool compressed = true,
+                            const PayloadEdit& edit = {});
 
 // The payload of a chunk of the records in `ring`, which fit into one; valid as long as `encoder`, which must
 // be fresh.
