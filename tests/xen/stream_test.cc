@@ -270,6 +270,26 @@ TEST_F(Replaying, ACutLogEndsTheReplayAndIsNoDivergence) {
     EXPECT_EQ(world.status().divergence.expected.cls, 0);
 }
 
+// dom0 looks at the state first, and then at the rings for the last time.
+TEST_F(Replaying, WhatWasSaidBeforeTheEndIsThereBeforeItsState) {
+    const std::array<std::uint8_t, 5> text = {'l', 'a', 's', 't', '!'};
+    casm_put_blob(&c, {CASM_CLS_CONSOLE, 0, 5, 0}, nullptr, 0, text.data(), 5);
+    struct Seen {
+        casm_domain* c;
+        unsigned state;
+    } seen{&c, ~0u};
+    shim.ctx = &seen;
+    shim.on_wmb = [](void* ctx) {
+        auto* s = static_cast<Seen*>(ctx);
+        s->state = s->c->state;
+    };
+    casm_stop_vcpu(&c, CASM_STATE_REPLAYED);
+    EXPECT_EQ(seen.state, unsigned{CASM_STATE_REPLAY})
+        << "published when the state said already that it was over";
+    EXPECT_EQ(c.log.hdr->prod, c.log.pos);
+    EXPECT_EQ(c.log.hdr->eof, 1u);
+}
+
 TEST_F(Replaying, ALogCutInARecordEndsTheReplay) {
     feed({CASM_CLS_TSC, 0, 0, 0});  // without its word
     casm_rec rec{CASM_CLS_TSC, 0, 0, 0};

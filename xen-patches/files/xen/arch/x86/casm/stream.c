@@ -142,12 +142,13 @@ void casm_console_report(struct casm_domain *c)
 void casm_stop_vcpu(struct casm_domain *c, enum casm_state to)
 {
     casm_console_due(c); /* what it printed last may be what one wants to know */
+    casm_publish(c, false); /* who sees the state finds all that was said before it */
     if ( !casm_set_state(c, to) )
         return;
     /* Never unpaused: the state stays as it is for whoever wants to look at it. */
     vcpu_pause_nosync(c->d->vcpu[0]);
-    casm_publish(c, true);
     write_atomic(&c->log.hdr->eof, 1);
+    casm_publish(c, true);
 }
 
 void casm_diverge(struct casm_domain *c, const struct casm_rec *expected, const uint64_t *expected_w,
