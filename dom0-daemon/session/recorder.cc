@@ -160,11 +160,12 @@ void Recorder::look_at_status() {
         outcome_.status_known = true;
         look_for_waiting(status, now);
         over_ = status.mode != CASM_MODE_RECORD;  // noticed here if the ring does not say so
-        if (shut_down && !over_ && stop_requested_ns_ == 0) {
-            progress_.notice(
-                "record: the guest was crashed, and not by what it did: 'xl dmesg' may say why; its log ends "
-                "there");
-            request_stop(RecordEnd::kGuest);
+        if (shut_down && !over_) {
+            if (stop_requested_ns_ == 0)
+                progress_.notice(
+                    "record: the guest has shut down and its log does not say so: something outside "
+                    "crashed it ('xl dmesg' may say what); its log ends there");
+            request_stop(RecordEnd::kGuest);  // once more if one was asked for while it ran
         }
         // A vCPU that waits for room although there is some would wait for ever; the kick costs nothing.
         (void)hypervisor_.kick(domain_);

@@ -172,6 +172,25 @@ TEST_F(RecorderTest, SizeLimitStops) {
     EXPECT_LT(writer_->size_estimate_bytes(), 300'000u);
 }
 
+TEST_F(RecorderTest, AGuestThatEndsByItselfWhileItIsLookedAtIsNotStopped) {
+    start(synthetic_log({.seed = 2, .entries = 20000}));
+    xen_.records_per_wait = 1;
+    Recorder recorder(xen_, kDomain, *reader_, *writer_, clock_, stop_, progress_);
+    bool looked = false;
+    recorder.each_second([&] {
+        // It shut down a moment ago: Xen has logged the END, and says so in its status.
+        FakeDomain& domain = xen_.domains[kDomain.value];
+        domain.status.mode = CASM_MODE_ENDED;
+        xen_.records_per_wait = 100000;
+        looked = true;
+        return true;
+    });
+    const Result<RecordOutcome> outcome = recorder.run({});
+    EXPECT_TRUE(looked);
+    EXPECT_EQ(xen_.stops, 0);
+    EXPECT_TRUE(progress_.notices.empty()) << testing::PrintToString(progress_.notices);
+}
+
 TEST_F(RecorderTest, AGuestThatSomethingElseCrashedEndsItsLog) {
     start(synthetic_log({.seed = 2, .entries = 20000}));
     xen_.records_per_wait = 0;  // its vCPU never runs again
@@ -188,7 +207,25 @@ TEST_F(RecorderTest, AGuestThatSomethingElseCrashedEndsItsLog) {
     EXPECT_EQ(xen_.stops, 1);
     EXPECT_EQ(outcome->end, RecordEnd::kGuest);
     EXPECT_TRUE(outcome->has_end_record);
-    EXPECT_NE(testing::PrintToString(progress_.notices).find("not by what it did"), std::string::npos);
+    EXPECT_NE(testing::PrintToString(progress_.notices).find("something outside"), std::string::npos);
+}
+
+// A stop was asked for while it still ran, and met no injection point any more.
+TEST_F(RecorderTest, AGuestThatIsCrashedWhileItIsToStopEndsItsLog) {
+    start(synthetic_log({.seed = 2, .entries = 20000}));
+    xen_.records_per_wait = 0;
+    Recorder recorder(xen_, kDomain, *reader_, *writer_, clock_, stop_, progress_);
+    RecordLimits limits;
+    limits.duration_ns = kNsPerSecond;
+    int looks = 0;
+    recorder.each_second([&] { return ++looks == 4; });
+    xen_.on_wait = [&](FakeDomain&) {
+        if (xen_.stops == 2) xen_.records_per_wait = 1;
+    };
+    const Result<RecordOutcome> outcome = recorder.run(limits);
+    ASSERT_TRUE(outcome.ok());
+    EXPECT_EQ(xen_.stops, 2) << "again, when it was down";
+    EXPECT_TRUE(outcome->has_end_record);
 }
 
 TEST_F(RecorderTest, DomainThatVanishesLeavesAnIncompleteLogOfAllThatCame) {

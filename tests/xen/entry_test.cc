@@ -136,6 +136,34 @@ TEST_F(Exits, SegmentRegistersAreLoadedAgainBeforeAnythingElse) {
     EXPECT_EQ(shim.segment_loads_irqs_off, 0u) << "it may fault";
 }
 
+TEST_F(Exits, AFailsafeCallbackThatSwitchesToKernelModeIsAnEntry) {
+    record();
+    shim.es = kOfGdt;
+    shim.segments_fail = true;
+    world.signal(kTimerPort);
+    count();
+    EXPECT_EQ(leave(), CASM_EXIT_DELIVER);
+    EXPECT_EQ(shim.segment_loads, 1u);
+    EXPECT_EQ(classes(), (std::vector<unsigned>{CASM_CLS_ENTRY, CASM_CLS_ENTRY, CASM_CLS_EVTCHN}));
+}
+
+// IRET to a stack of 16 bits would show bits 16 to 31 of Xen's own stack pointer.
+TEST(Descriptors, AStackOf16BitsIsRefusedAndTheAccessedBitIsSet) {
+    constexpr std::uint32_t kPresentUser = 0xf000, kAccessed = 1u << 8, kWritable = 1u << 9,
+                            kExpandDown = 1u << 10, kCode = 1u << 11, kBig = 1u << 22;
+    for (const std::uint32_t type :
+         {0u, kExpandDown, kWritable, kWritable | kExpandDown, kCode, kCode | kWritable}) {
+        for (const std::uint32_t big : {0u, kBig}) {
+            std::uint32_t upper = kPresentUser | type | big;
+            const bool stack16 = (type & kWritable) != 0 && (type & kCode) == 0 && big == 0;
+            EXPECT_EQ(casm_descriptor(&upper), !stack16) << std::hex << upper;
+            if (!stack16) {
+                EXPECT_EQ(upper, kPresentUser | type | big | kAccessed);
+            }
+        }
+    }
+}
+
 TEST_F(Exits, SegmentRegistersWhoseDescriptorsCannotChangeAreLeftAlone) {
     record();
     shim.ds = shim.gs = kNull;
@@ -526,6 +554,20 @@ class ReplayExits : public Exits {
         return record_bytes({CASM_CLS_EVTCHN, 0, 0, port});
     }
 };
+
+TEST_F(ReplayExits, SegmentRegistersAreLoadedAgainUnlessTheRecordingDidNotComeToThat) {
+    const std::vector<std::uint64_t> words(2);
+    const std::vector<std::uint8_t> applied(CASM_CLASSES_MAX * 8);
+    replay(
+        {entry(), event(5), entry(), record_bytes({CASM_CLS_END, CASM_END_DESTROYED, 0, 0}, words, applied)});
+    shim.es = kOfGdt;
+    count();
+    EXPECT_EQ(leave(), CASM_EXIT_DELIVER);
+    EXPECT_EQ(shim.segment_loads, 1u);
+    count();
+    leave();
+    EXPECT_EQ(shim.segment_loads, 1u) << "it was destroyed at its last entry";
+}
 
 TEST_F(ReplayExits, EventsComeFromTheLogOnlyAndWhereItSays) {
     replay({entry(), event(5), event(40), entry(), entry(), event(6), entry()});

@@ -20,6 +20,13 @@
 #include "casm/control.c"
 #include "copies.h"
 
+/* A failsafe callback in user mode is an entry. */
+void pv_reload_segments(struct vcpu *v)
+{
+    if ( any_int )
+        casm_count_entry(CASM_ENTRY_TOGGLE, 0);
+}
+
 /* --- Event channels: one, which stands for each valid port --- */
 static void set_pending(struct vcpu *v, struct evtchn *chn)
 {

@@ -39,7 +39,6 @@ void send_global_virq(uint32_t virq) {}
 void local_irq_enable(void) {}
 void local_irq_disable(void) {}
 void local_event_delivery_enable(void) {}
-void pv_reload_segments(struct vcpu *v) {}
 void spin_lock(spinlock_t *l) {}
 void spin_unlock(spinlock_t *l) {}
 void evtchn_read_lock(struct evtchn *chn) {}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The descriptor of a segment register is taken away behind it, in each way that there is. Xen loads the register again when it switches to
+# The descriptor of a segment register is taken away behind it, in three ways. Xen loads the register again when it switches to
 # the vCPU, and the guest gets a failsafe callback; recorded, it gets it where it took the descriptor away, whatever happens to the vCPU.
 #   arguments: rounds
 . /lab-lib.sh
@@ -20,6 +20,9 @@ for way in "descriptor cleared" "GDT moved" "LDT gone"; do
     [ "$n" = "$rounds" ] || fail "$way: $n failsafe callbacks, not $rounds"
 done
 ! grep '^segments: loops' /tmp/seen || fail "a failsafe callback came after the call that took the descriptor away"
+for what in update table; do
+    grep -q "^segments: 16 bits, $what refused with 16\$" /tmp/seen || fail "a stack of 16 bits, by its $what, was not refused (-EINVAL)"
+done
 for i in 1 2; do
     casmotion -q replay /tmp/log --console-to /tmp/again || fail "replay $i: exit code $?"
     cmp /tmp/again "$(guest_log probe)" || fail "replay $i printed something else"

@@ -238,6 +238,12 @@ void pv_reload_segments(struct vcpu *v)
     (void)v;
     shim.segment_loads++;
     shim.segment_loads_irqs_off += !shim.irqs_on;
+    if ( shim.segments_fail )
+    {
+        shim.segments_fail = false;
+        shim.ds = shim.es = shim.fs = shim.gs = 0;
+        casm_count_entry(CASM_ENTRY_TOGGLE, 0);
+    }
 }
 
 const cpumask_t *cpupool_valid_cpus(const struct cpupool *pool)

@@ -86,6 +86,7 @@ struct shim {
     unsigned int idt_left;                                 /* IDTR was given back */
     uint16_t ds, es, fs, gs;                               /* in the processor */
     unsigned int segment_loads, segment_loads_irqs_off;
+    bool segments_fail;                                    /* the next load does, in user mode: a failsafe callback */
     bool cpupool_locked, cpu_maps_held, vcpu_stuck;        /* vcpu_stuck: it cannot be moved now */
     uint32_t (*on_cpuid)(unsigned int cpu, uint32_t leaf, uint32_t subleaf, unsigned int reg); /* reg: 0 to 3 for EAX to EDX */
     void *ctx;                                             /* of the hooks */
@@ -208,8 +209,10 @@ uint64_t pv_soft_rdtsc(const struct vcpu *v, const struct cpu_user_regs *regs);
 #define X86_EFLAGS_IOPL 0x3000u
 #define X86_EFLAGS_VM 0x20000u
 #define TRAP_syscall 256
-#define _SEGMENT_L  0x2000u
-#define _SEGMENT_DB 0x4000u
+#define _SEGMENT_WR (1 << 9)
+#define _SEGMENT_CODE (1 << 11)
+#define _SEGMENT_L (1 << 21)
+#define _SEGMENT_DB (1 << 22)
 #define DR_CONTROL_SHIFT 16
 #define DR_CONTROL_SIZE  4
 #define DR_ENABLE_SIZE   2

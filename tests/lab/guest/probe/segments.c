@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A segment register whose descriptor is taken away behind it, in each way that there is. The processor does not mind before the
+ * A segment register whose descriptor is taken away behind it, in three ways. The processor does not mind before the
  * register is loaded again; when Xen does that, the guest gets a failsafe callback. Where it comes is printed: the number of rounds of a
  * loop that does not enter Xen.
  */
@@ -33,11 +33,16 @@ static void map_as(enum page page, uint64_t flags)
 #define READ_ONLY 5u
 #define WRITABLE  7u
 
-static void set_gdt(enum page page)
+static long set_gdt_to(enum page page)
 {
     uint64_t frame = mfn_of(table(page));
 
-    failed |= HYPERCALL(__HYPERVISOR_set_gdt, &frame, 512, 0);
+    return HYPERCALL(__HYPERVISOR_set_gdt, &frame, 512, 0);
+}
+
+static void set_gdt(enum page page)
+{
+    failed |= set_gdt_to(page);
 }
 
 static void set_ldt(unsigned int entries)
@@ -101,9 +106,32 @@ static void load_and_loop(void)
     asm volatile("mov %0, %%es" : : "r"(0));
 }
 
+/* A stack segment of 16 bits, in a table that exists and in a page that is to be one. */
+static void ask_for_16_bits(void)
+{
+    const uint64_t stack16 = DATA_SEGMENT & ~(1ul << 54);
+    long update, table_of_it;
+
+    failed = 0;
+    prepare();
+    update = HYPERCALL(__HYPERVISOR_update_descriptor, mfn_of(table(GDT)) * PAGE + 8, stack16, 0);
+    give_back();
+    table(GDT)[1] = stack16;
+    map_as(GDT, READ_ONLY);
+    table_of_it = set_gdt_to(GDT);
+    give_back();
+    see(update);
+    see(table_of_it);
+    print_number("segments: 16 bits, update refused with ", -update);
+    print_number("segments: 16 bits, table refused with ", -table_of_it);
+}
+
 void look_at_segments(uint64_t rounds)
 {
     uint16_t es;
+
+    if ( rounds )
+        ask_for_16_bits();
 
     for ( ; rounds; rounds-- )
         for ( way = 0; way < NR_WAYS; way++ )

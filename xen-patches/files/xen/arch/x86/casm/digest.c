@@ -81,7 +81,7 @@ uint64_t casm_page_hash(const uint64_t *p)
     return page_hash(p, NULL);
 }
 
-/* What Xen has in a slot of every L4 table; 0: nothing, or something of the domain's own. */
+/* What Xen has in a slot of its own L4 table, and of every other but for what is a domain's own (its frames are those of the log). */
 static uint64_t xen_entry(unsigned int slot)
 {
     return l4e_get_intpte(idle_pg_table[ROOT_PAGETABLE_FIRST_XEN_SLOT + slot]);
@@ -102,8 +102,8 @@ static uint64_t frame_hash(const struct page_info *pg, const uint64_t *p)
     if ( (pg->u.inuse.type_info & PGT_type_mask) == PGT_l4_page_table )
         return page_hash(p, none);
 
-    /* Every table has Xen's text: one look is enough for most pages. */
-    if ( likely(slots[XEN_TEXT_SLOT] != xen_entry(XEN_TEXT_SLOT)) )
+    /* Every table has Xen's text, nearly every one the M2P, which is copied first: two looks are enough for most pages. */
+    if ( likely(slots[0] != xen_entry(0) && slots[XEN_TEXT_SLOT] != xen_entry(XEN_TEXT_SLOT)) )
         return page_hash(p, NULL);
 
     for ( i = 0; i < XEN_SLOTS; i++ )

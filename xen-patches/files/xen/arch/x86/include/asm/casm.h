@@ -107,6 +107,7 @@ void casm_idt_for_efi(bool enter);
 /* --- Segment registers (segments.c) --- */
 /* Saves and loads those of @v, which runs here (domain.c). Interrupts are on. */
 void pv_reload_segments(struct vcpu *v);
+bool casm_descriptor(uint32_t *upper);
 
 /* --- Events (queue.c) --- */
 void casm_queue_event(struct domain *d, const struct evtchn *chn);
