@@ -33,7 +33,9 @@ Result<uint64_t> size_option(const std::string& option, const std::string& text)
 
 Result<uint64_t> count_option(const std::string& option, const std::string& text, uint64_t max) {
     const std::optional<uint64_t> count = parse_u64(text);
-    if (!count || *count > max) return usage_error(option + ": '" + printable(text) + "' is not a count");
+    if (!count) return usage_error(option + ": '" + printable(text) + "' is not a count");
+    if (*count > max)
+        return usage_error(option + ": '" + printable(text) + "' is too large: at most " + std::to_string(max));
     return *count;
 }
 
