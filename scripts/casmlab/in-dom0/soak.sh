@@ -9,21 +9,28 @@
 
 load() { # name: keeps dom0 busy until it is killed
     case $1 in
-        none) exec sleep 1000 ;;
-        spin) while :; do :; done ;;
-        fork) while :; do true | cat; done ;;
-        tools) while :; do xl list; xl vcpu-list; xenstore-ls; xl dmesg; done >/dev/null 2>&1 ;;
-        disk) while :; do dd if=/dev/urandom of=/share/noise bs=64k count=16 2>/dev/null; done ;;
+        none)
+            echo >/tmp/disturbed
+            exec sleep 1000
+            ;;
+        spin)
+            echo >/tmp/disturbed
+            while :; do :; done
+            ;;
+        fork) while :; do true | cat && echo >/tmp/disturbed; done ;;
+        tools) while :; do xl list && xl vcpu-list && xenstore-ls && xl dmesg && echo >/tmp/disturbed; done >/dev/null 2>&1 ;;
+        disk) while :; do dd if=/dev/urandom of=/share/noise bs=64k count=16 2>/dev/null && echo >/tmp/disturbed; done ;;
         # A paused guest stands still in the middle of whatever it does.
         pause) while :; do
             usleep 700000
-            id=$(xl domid "$guest" 2>/dev/null) && xl pause "$id" && usleep 200000 && xl unpause "$id"
+            id=$(xl domid "$guest" 2>/dev/null) && xl pause "$id" && usleep 200000 && xl unpause "$id" && echo >/tmp/disturbed
         done >/dev/null 2>&1 ;;
         *) fail "no load $1" ;;
     esac
 }
 
 under() { # load command...
+    rm -f /tmp/disturbed
     load "$1" &
     loader=$!
     shift
@@ -31,6 +38,8 @@ under() { # load command...
     code=$?
     kill $loader 2>/dev/null
     wait $loader 2>/dev/null
+    # A disturbance that never was would leave everything equal too.
+    [ -e /tmp/disturbed ] || fail "the load never worked while this ran: $*"
     return $code
 }
 
