@@ -35,7 +35,8 @@ Result<uint64_t> count_option(const std::string& option, const std::string& text
     const std::optional<uint64_t> count = parse_u64(text);
     if (!count) return usage_error(option + ": '" + printable(text) + "' is not a count");
     if (*count > max)
-        return usage_error(option + ": '" + printable(text) + "' is too large: at most " + std::to_string(max));
+        return usage_error(option + ": '" + printable(text) + "' is too large: at most " +
+                           std::to_string(max));
     return *count;
 }
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "support/world.h"
+#include "support/exits.h"
 
 extern "C" {
 #include <public/sched.h>
@@ -15,83 +15,6 @@ extern "C" {
 
 namespace casmotion::test {
 namespace {
-
-struct Entry {
-    casm_rec rec;
-    std::vector<std::uint8_t> payload;
-};
-
-// Header, words (by class) and blob of each record.
-std::vector<Entry> parse(const std::vector<std::uint8_t>& bytes) {
-    std::vector<Entry> entries;
-    for (std::size_t at = 0; at < bytes.size();) {
-        Entry entry;
-        std::memcpy(&entry.rec, bytes.data() + at, 8);
-        std::size_t size = 0;
-        switch (entry.rec.cls) {
-            case CASM_CLS_DIGEST:
-                size = 24;
-                break;
-            case CASM_CLS_END:
-                size = 16 + CASM_CLASSES_MAX * 8;
-                break;
-            case CASM_CLS_RING:
-                size = (entry.rec.check + 7u) / 8 * 8;
-                break;
-            case CASM_CLS_TSC:
-                size = 8;
-                break;
-            default:
-                break;
-        }
-        entry.payload.assign(bytes.begin() + static_cast<long>(at) + 8,
-                             bytes.begin() + static_cast<long>(at + 8 + size));
-        at += 8 + size;
-        entries.push_back(std::move(entry));
-    }
-    return entries;
-}
-
-class Exits : public testing::Test {
-  protected:
-    void record(std::uint64_t digest_interval = 0) {
-        ASSERT_EQ(world.attach(), 0);
-        ASSERT_EQ(world.start(CASM_MODE_RECORD, digest_interval), 0);
-        RingEnd(c.log).consume();
-        world.guest();
-    }
-    void count() { casm_count_entry(CASM_ENTRY_EXCEPTION, 14); }
-    // The exit tests once.
-    unsigned pass() {
-        shim.irqs_on = false;
-        const unsigned what = casm_exit_work();
-        EXPECT_FALSE(shim.irqs_on);
-        shim.irqs_on = true;
-        return what;
-    }
-    // ... until the guest may run, or is paused.
-    unsigned leave() {
-        unsigned what = pass();
-        for (int i = 0; what == CASM_EXIT_AGAIN && world.cpu().paused == 0; ++i) {
-            EXPECT_LT(i, 1000) << "the exit tests go round and round";
-            if (i == 1000) break;
-            what = pass();
-        }
-        return what;
-    }
-    std::vector<Entry> logged() {
-        casm_publish(&c, true);
-        return parse(RingEnd(c.log).consume());
-    }
-    std::vector<unsigned> classes() {
-        std::vector<unsigned> list;
-        for (const Entry& entry : logged()) list.push_back(entry.rec.cls);
-        return list;
-    }
-
-    World world;
-    casm_domain& c = world.casm();
-};
 
 TEST_F(Exits, SignalsFromOutsideAreQueuedAndWakeTheVcpu) {
     record();
@@ -111,73 +34,6 @@ TEST_F(Exits, NothingIsAppliedAtAnExitThatWasNotCounted) {
     EXPECT_TRUE(world.take_pending().empty());
     EXPECT_TRUE(logged().empty());
     EXPECT_EQ(c.npending, 1u);
-}
-
-// A selector of the guest's own GDT, and of its LDT; null, and Xen's flat kernel data segment.
-constexpr std::uint16_t kOfGdt = 0x0b, kOfLdt = 0xe00f, kNull = 3, kOfXen = 0xe02b;
-
-TEST_F(Exits, SegmentRegistersAreLoadedAgainBeforeAnythingElse) {
-    record();
-    for (std::uint16_t* selector : {&shim.ds, &shim.es, &shim.fs, &shim.gs}) {
-        for (const std::uint16_t changing : {kOfGdt, kOfLdt}) {
-            shim.ds = shim.es = shim.fs = shim.gs = kNull;
-            *selector = changing;
-            const unsigned before = shim.segment_loads;
-            world.signal(kTimerPort);
-            count();
-            EXPECT_EQ(pass(), CASM_EXIT_AGAIN);
-            EXPECT_EQ(shim.segment_loads, before + 1);
-            EXPECT_TRUE(world.take_pending().empty());
-            EXPECT_EQ(leave(), CASM_EXIT_DELIVER);
-            EXPECT_EQ(world.take_pending(), std::vector<unsigned>{kTimerPort});
-            EXPECT_EQ(shim.segment_loads, before + 1) << "once for each counted entry";
-        }
-    }
-    EXPECT_EQ(shim.segment_loads_irqs_off, 0u) << "it may fault";
-}
-
-TEST_F(Exits, AFailsafeCallbackThatSwitchesToKernelModeIsAnEntry) {
-    record();
-    shim.es = kOfGdt;
-    shim.segments_fail = true;
-    world.signal(kTimerPort);
-    count();
-    EXPECT_EQ(leave(), CASM_EXIT_DELIVER);
-    EXPECT_EQ(shim.segment_loads, 1u);
-    EXPECT_EQ(classes(), (std::vector<unsigned>{CASM_CLS_ENTRY, CASM_CLS_ENTRY, CASM_CLS_EVTCHN}));
-}
-
-// IRET to a stack of 16 bits would show bits 16 to 31 of Xen's own stack pointer.
-TEST(Descriptors, AStackOf16BitsIsRefusedAndTheAccessedBitIsSet) {
-    constexpr std::uint32_t kPresentUser = 0xf000, kAccessed = 1u << 8, kWritable = 1u << 9,
-                            kExpandDown = 1u << 10, kCode = 1u << 11, kBig = 1u << 22;
-    for (const std::uint32_t type :
-         {0u, kExpandDown, kWritable, kWritable | kExpandDown, kCode, kCode | kWritable}) {
-        for (const std::uint32_t big : {0u, kBig}) {
-            std::uint32_t upper = kPresentUser | type | big;
-            const bool stack16 = (type & kWritable) != 0 && (type & kCode) == 0 && big == 0;
-            EXPECT_EQ(casm_descriptor(&upper), !stack16) << std::hex << upper;
-            if (!stack16) {
-                EXPECT_EQ(upper, kPresentUser | type | big | kAccessed);
-            }
-        }
-    }
-}
-
-TEST_F(Exits, SegmentRegistersWhoseDescriptorsCannotChangeAreLeftAlone) {
-    record();
-    shim.ds = shim.gs = kNull;
-    shim.es = shim.fs = kOfXen;
-    count();
-    EXPECT_EQ(leave(), CASM_EXIT_DELIVER);
-    EXPECT_EQ(shim.segment_loads, 0u);
-}
-
-TEST_F(Exits, SegmentRegistersAreLeftAloneWhereNothingWasCounted) {
-    record();
-    shim.es = kOfGdt;
-    EXPECT_EQ(leave(), CASM_EXIT_SKIP);
-    EXPECT_EQ(shim.segment_loads, 0u);
 }
 
 TEST_F(Exits, EventsAreAppliedOnceAtACountedExit) {
@@ -535,39 +391,6 @@ TEST_F(Exits, HypercallsAreContinuedAfterSoManyChecksOrBytes) {
 }
 
 // --- Replay ---
-
-class ReplayExits : public Exits {
-  protected:
-    void replay(const std::vector<std::vector<std::uint8_t>>& records, bool eof = true) {
-        ASSERT_EQ(world.attach(CASM_RING_MIN_BYTES, CASM_RING_MIN_BYTES), 0);
-        ASSERT_EQ(casm_bridges_init(&c), 0);
-        c.state = CASM_STATE_REPLAY;
-        c.check_shift = 64;
-        for (const auto& record : records) ASSERT_EQ(RingEnd(c.feed).produce(record), record.size());
-        if (eof) RingEnd(c.feed).finish();
-        world.guest();
-    }
-    static std::vector<std::uint8_t> entry() {
-        return record_bytes({CASM_CLS_ENTRY, CASM_ENTRY_EXCEPTION, 0, 14});
-    }
-    static std::vector<std::uint8_t> event(unsigned port) {
-        return record_bytes({CASM_CLS_EVTCHN, 0, 0, port});
-    }
-};
-
-TEST_F(ReplayExits, SegmentRegistersAreLoadedAgainUnlessTheRecordingDidNotComeToThat) {
-    const std::vector<std::uint64_t> words(2);
-    const std::vector<std::uint8_t> applied(CASM_CLASSES_MAX * 8);
-    replay(
-        {entry(), event(5), entry(), record_bytes({CASM_CLS_END, CASM_END_DESTROYED, 0, 0}, words, applied)});
-    shim.es = kOfGdt;
-    count();
-    EXPECT_EQ(leave(), CASM_EXIT_DELIVER);
-    EXPECT_EQ(shim.segment_loads, 1u);
-    count();
-    leave();
-    EXPECT_EQ(shim.segment_loads, 1u) << "it was destroyed at its last entry";
-}
 
 TEST_F(ReplayExits, EventsComeFromTheLogOnlyAndWhereItSays) {
     replay({entry(), event(5), event(40), entry(), entry(), event(6), entry()});

@@ -88,9 +88,9 @@ static uint64_t xen_entry(unsigned int slot)
 }
 
 /*
- * Xen's own entries in an L4 table are where its memory was when it booted: another dom0 kernel or initrd, or other memory, and they
- * are others. They are no part of what is replayed. The guest can read them there, and Linux copies the kernel's half of a table into the page
- * that is to be the next one, so they count as zero there too, each in its own slot.
+ * Xen's own entries in an L4 table are where its memory was when it booted: another dom0 kernel or initrd, or other memory, and
+ * they are others. They are no part of what is replayed. The guest can read them there, and Linux copies the kernel's half of a
+ * table into the page that is to be the next one, so they count as zero there too, each in its own slot.
  */
 static uint64_t frame_hash(const struct page_info *pg, const uint64_t *p)
 {
