@@ -4,10 +4,6 @@
 # the report names its class. (Records that are dropped or duplicated while END counts them: tests/cli/say_no_test.py.)
 . /lab-lib.sh
 
-probe_config /tmp/probe.cfg "rounds=30"
-casmotion -q record /tmp/probe.cfg -o /tmp/log --digest-interval 100 || fail "record"
-casmotion -q replay /tmp/log --console-to /dev/null >/dev/null || fail "the log itself does not replay"
-casmotion events /tmp/log >/tmp/events
 failures=0
 wrong() {
     echo "WRONG: $*" | tee -a /tmp/wrong >&2
@@ -31,24 +27,28 @@ limit_of() { # class record -> record
 
 count_of() { awk -v class="$1" '$3 == class' /tmp/events | wc -l; }
 
+# Which event is one of the timer's that stands alone, six entries from the signals before and behind it, so that the guest has
+# handled each before the next. A signal of a port that is pending already, or that follows before the guest looked (a late guest
+# on a busy host), changes no state that a replay could miss, nor do two at one point that change places.
+lone_signal() {
+    awk '
+        $3 == "entry" { entries++ }
+        $3 == "evtchn" {
+            if (candidate != "" && entries - at >= 6) exit
+            candidate = $4 == "port=3" && entries - at >= 6 ? n + 0 : ""
+            at = entries
+            n++
+        }
+        END { print candidate }' /tmp/events
+}
+
 # Which record of a class: one from the middle of the log. A result must be one that lands in a register, not in a
 # multicall's memory: its own entry follows at once, and an entry is before it.
 pick() { # class
     case $1 in
         init | end) echo 0 ;;
         digest) echo 2 ;;
-        # One of the timer's that stands alone, six entries from the signals before and behind it, so that the guest has handled
-        # each before the next. A signal of a port that is pending already, or that follows before the guest looked (a late
-        # guest on a busy host), changes no state that a replay could miss, nor do two at one point that change places.
-        evtchn) awk '
-            $3 == "entry" { entries++ }
-            $3 == "evtchn" {
-                if (candidate != "" && entries - at >= 6) exit
-                candidate = $4 == "port=3" && entries - at >= 6 ? n + 0 : ""
-                at = entries
-                n++
-            }
-            END { print candidate == "" ? 0 : candidate }' /tmp/events ;;
+        evtchn) lone_signal ;;
         result) awk -v half="$(($(count_of result) / 2))" '
             $3 == "entry" && held >= half { print held; exit }
             { held = -1 }
@@ -102,6 +102,18 @@ at_the_record() { # class op
 }
 
 row() { printf '%-7s %-10s %-20s %8s %8s  %s\n' "$class" "$op" "$by" "$mutated" "${reported:--}" "$what"; }
+
+# A guest that is late all the time has no event that stands alone: recorded again.
+probe_config /tmp/probe.cfg "rounds=30"
+recordings=0
+while [ -z "$(lone_signal 2>/dev/null)" ]; do
+    recordings=$((recordings + 1))
+    [ $recordings -le 10 ] || fail "in 10 recordings no signal of the timer stands alone"
+    rm -rf /tmp/log
+    casmotion -q record /tmp/probe.cfg -o /tmp/log --digest-interval 100 || fail "record"
+    casmotion events /tmp/log >/tmp/events
+done
+casmotion -q replay /tmp/log --console-to /dev/null >/dev/null || fail "the log itself does not replay"
 
 echo "== one record, END's counters made right too: noticed at the record"
 printf '%-7s %-10s %-20s %8s %8s  %s\n' class op "noticed by" mutated reported what

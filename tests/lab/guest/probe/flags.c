@@ -11,6 +11,7 @@
 #define DR7_NONE 0x400u
 #define DR7_EXECUTE_0 0x401u
 #define PORT_NOBODY_HAS 0x5e0
+#define STEPPED_BLOCKS 13
 
 /* What was seen, added up by what was done. */
 enum part { PART_FLAGS, PART_VALUES, PART_STEPS, PART_BREAKPOINTS, PARTS };
@@ -18,6 +19,11 @@ static uint64_t sums[PARTS];
 static uint64_t rounds_left, tf_seen, traps[256];
 static bool stepping;
 static uint64_t stop_at; /* stepping ends here */
+static uint64_t block_traps[STEPPED_BLOCKS]; /* how often each of the stepped blocks trapped, to name the one that differs */
+static unsigned int block;
+static uint64_t last_step;
+static uint64_t upcalls_for_traps; /* differs from run to run */
+extern const char after_syscall[]; /* in the block that has a hypercall */
 static uint64_t breakpoints, last_dr6;
 
 static void keep(enum part part, uint64_t value)
@@ -30,12 +36,6 @@ static void look(uint64_t flags)
 {
     tf_seen += flags & FLAG_TF ? 1 : 0;
     keep(PART_FLAGS, flags & (ARITHMETIC | FLAG_TF));
-}
-
-void flags_upcall(const struct trap_frame *frame)
-{
-    if ( rounds_left && !stepping )
-        tf_seen += frame->rflags & FLAG_TF ? 1 : 0;
 }
 
 static uint64_t read_dr6(void)
@@ -54,6 +54,37 @@ static uint64_t read_dr7(void)
     return value;
 }
 
+static void keep_step(const struct trap_frame *frame)
+{
+    last_step = frame->rip;
+    block_traps[block]++;
+    keep(PART_STEPS, frame->rip - stop_at);
+    keep(PART_STEPS, frame->rcx);
+    keep(PART_STEPS, last_dr6);
+}
+
+/*
+ * SYSRET with TF traps before the next instruction. An upcall that is delivered there makes Xen leave by IRET, in its handler and
+ * back: any Xen does so, and the trap is missing. It counts as if it had come, so that when events come makes no difference. One
+ * that is delivered there later, from between entries, comes behind the trap.
+ */
+static bool takes_trap_of_sysret(const struct trap_frame *frame)
+{
+    return frame->rip == (uint64_t)after_syscall && (frame->rflags & FLAG_TF) && last_step != frame->rip;
+}
+
+void flags_upcall(const struct trap_frame *frame)
+{
+    if ( rounds_left && !stepping )
+        tf_seen += frame->rflags & FLAG_TF ? 1 : 0;
+    if ( stepping && takes_trap_of_sysret(frame) )
+    {
+        upcalls_for_traps++;
+        traps[1]++;
+        keep_step(frame);
+    }
+}
+
 /* From head.S. */
 void watched_trap(unsigned int vector, struct trap_frame *frame)
 {
@@ -66,9 +97,7 @@ void watched_trap(unsigned int vector, struct trap_frame *frame)
     }
     if ( stepping )
     {
-        keep(PART_STEPS, frame->rip - stop_at);
-        keep(PART_STEPS, frame->rcx);
-        keep(PART_STEPS, last_dr6);
+        keep_step(frame);
         if ( frame->rip == stop_at )
             frame->rflags &= ~(uint64_t)FLAG_TF;
         return;
@@ -141,16 +170,19 @@ static void look_at_stack_segment(void)
         asm volatile("pushfq\n\torq $0x100, (%%rsp)\n\tpopfq\n\t" instructions "\n9: nop"                                  \
                      : : : "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "cc", "memory");                   \
         stepping = false;                                                                                                 \
+        block++;                                                                                                          \
     } while ( 0 )
 
 static void step(void)
 {
+    block = 0;
     STEPPED("xor %%ecx, %%ecx\n\tnop\n\tadd $3, %%ecx");
     STEPPED("mov $20, %%ecx\n1: dec %%ecx\n\tjnz 1b");
     STEPPED("mov $20, %%ecx\n1: nop\n\tloop 1b\n\tjrcxz 2f\n\tnop\n2:");
     STEPPED("lea -512(%%rsp), %%rsi\n\tmov %%rsi, %%rdi\n\tmov $10, %%ecx\n\trep movsb\n\txor %%ecx, %%ecx");
     STEPPED("pushfq\n\tpop %%rcx\n\tand $0x100, %%ecx");
-    STEPPED("mov $17, %%eax\n\txor %%edi, %%edi\n\txor %%esi, %%esi\n\tsyscall\n\txor %%ecx, %%ecx"); /* xen_version */
+    STEPPED("mov $17, %%eax\n\txor %%edi, %%edi\n\txor %%esi, %%esi\n\tsyscall\n" /* xen_version */
+            "after_syscall: xor %%ecx, %%ecx");
     STEPPED("push %%rbx\n\txor %%eax, %%eax\n\tud2a\n\t.ascii \"xen\"\n\tcpuid\n\tpop %%rbx\n\txor %%ecx, %%ecx");
     STEPPED("rdtsc\n\txor %%ecx, %%ecx");
     STEPPED("mov $0x5e0, %%edx\n\tin %%dx, %%al\n\tout %%al, %%dx\n\tnop");
@@ -219,6 +251,8 @@ void look_at_flags(uint64_t rounds)
     set_handlers();
     print_number("flags: tf ", tf_seen);
     print_number("flags: debug traps ", traps[1]);
+    for ( unsigned int i = 0; i < STEPPED_BLOCKS; i++ )
+        print_number("flags: traps of a stepped block ", block_traps[i]);
     print_number("flags: breakpoints ", breakpoints);
     print_number("flags: int3 ", traps[3]);
     print_number("flags: ud2 ", traps[6]);
@@ -227,4 +261,5 @@ void look_at_flags(uint64_t rounds)
     print_number("flags: values ", sums[PART_VALUES]);
     print_number("flags: steps ", sums[PART_STEPS]);
     print_number("flags: own breakpoint ", sums[PART_BREAKPOINTS]);
+    print_number("upcalls in place of a trap: ", upcalls_for_traps);
 }
