@@ -19,11 +19,11 @@ static uint64_t sums[PARTS];
 static uint64_t rounds_left, tf_seen, traps[256];
 static bool stepping;
 static uint64_t stop_at; /* stepping ends here */
-static uint64_t block_traps[STEPPED_BLOCKS]; /* how often each of the stepped blocks trapped, to name the one that differs */
-static unsigned int block;
-static uint64_t last_step;
-static uint64_t upcalls_for_traps; /* differs from run to run */
-extern const char after_syscall[]; /* in the block that has a hypercall */
+static unsigned int block;                   /* that is stepped, in the order of step() */
+static uint64_t block_traps[STEPPED_BLOCKS]; /* how often each trapped, to name the one that differs */
+static uint64_t last_step;                   /* where the last of these traps was */
+extern const char after_syscall[];           /* in the block that has a hypercall */
+static uint64_t upcalls_for_traps;           /* takes_trap_of_sysret(); differs from run to run */
 static uint64_t breakpoints, last_dr6;
 
 static void keep(enum part part, uint64_t value)
@@ -64,9 +64,10 @@ static void keep_step(const struct trap_frame *frame)
 }
 
 /*
- * SYSRET with TF traps before the next instruction. An upcall that is delivered there makes Xen leave by IRET, in its handler and
- * back: any Xen does so, and the trap is missing. It counts as if it had come, so that when events come makes no difference. One
- * that is delivered there later, from between entries, comes behind the trap.
+ * Xen leaves a hypercall by SYSRET, which with TF traps before the next instruction. Where it delivers an upcall at that exit it leaves
+ * by IRET, to the upcall's handler, and the handler goes back by IRET: on any Xen the trap is missing then. It counts as if it had come, so
+ * that what is printed does not depend on when events come. An upcall that is delivered at this place later, by a point between entries,
+ * comes behind the trap.
  */
 static bool takes_trap_of_sysret(const struct trap_frame *frame)
 {
@@ -161,21 +162,23 @@ static void look_at_stack_segment(void)
     look(flags);
 }
 
+/* The blocks are numbered by their order: each uses __COUNTER__ once. */
+enum { FIRST_BLOCK = __COUNTER__ + 1 };
+
 /* Steps through instructions of its own; each trap comes once, with DR6.BS. */
 #define STEPPED(instructions)                                                                                             \
     do                                                                                                                    \
     {                                                                                                                     \
         asm volatile("lea 9f(%%rip), %0" : "=r"(stop_at));                                                                \
+        block = __COUNTER__ - FIRST_BLOCK;                                                                                \
         stepping = true;                                                                                                  \
         asm volatile("pushfq\n\torq $0x100, (%%rsp)\n\tpopfq\n\t" instructions "\n9: nop"                                  \
                      : : : "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "cc", "memory");                   \
         stepping = false;                                                                                                 \
-        block++;                                                                                                          \
     } while ( 0 )
 
 static void step(void)
 {
-    block = 0;
     STEPPED("xor %%ecx, %%ecx\n\tnop\n\tadd $3, %%ecx");
     STEPPED("mov $20, %%ecx\n1: dec %%ecx\n\tjnz 1b");
     STEPPED("mov $20, %%ecx\n1: nop\n\tloop 1b\n\tjrcxz 2f\n\tnop\n2:");
@@ -191,6 +194,7 @@ static void step(void)
     STEPPED("cli\n\tnop");
     STEPPED("int $0x80\n\tnop");
 }
+_Static_assert(__COUNTER__ - FIRST_BLOCK == STEPPED_BLOCKS, "block_traps has a place for each block");
 
 static void __attribute__((noinline)) stop_here(uint64_t i)
 {
